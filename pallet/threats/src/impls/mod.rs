@@ -1,0 +1,4 @@
+//! What the calls do, a file for each kind of thing.
+
+mod blocks;
+mod signatures;

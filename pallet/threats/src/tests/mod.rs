@@ -1,0 +1,9 @@
+//! Unit tests, a file for each kind of thing.
+
+use frame_support::{assert_noop, assert_ok, dispatch::Pays};
+use sp_runtime::DispatchError::BadOrigin;
+
+use crate::{mock::*, *};
+
+mod blocks;
+mod signatures;

@@ -1,0 +1,320 @@
+"""Every error that CareGrid raises, in one tree.
+
+::
+
+    CaregridError
+    ├── Recoverable                 the same call may succeed later, unchanged
+    │   ├── ChainUnreachable
+    │   ├── ChainTimeout
+    │   ├── StorageUnreachable
+    │   ├── SidecarUnreachable
+    │   ├── QueueFull
+    │   ├── DiskLow
+    │   └── NotYetAnchored
+    └── Fatal                       the same call will fail again; the message says what to change
+        ├── InputInvalid
+        │   ├── InputMissing
+        │   ├── InputEmpty
+        │   ├── InputTooLarge
+        │   ├── JsonBroken
+        │   └── ValidationFailed
+        ├── NotFound
+        │   ├── RecordUnknown
+        │   ├── PatientUnknown
+        │   └── ObjectUnknown
+        ├── AccessRefused
+        │   ├── NoGrant
+        │   ├── GrantExpired
+        │   ├── WrongKey
+        │   ├── NoEncryptionKey
+        │   └── Unauthorised
+        ├── IntegrityFailed
+        │   ├── DigestMismatch
+        │   ├── FileIdMismatch
+        │   ├── SealBroken
+        │   └── FragmentsMissing
+        ├── CallRejected            the chain executed the call and refused it
+        ├── KeyStoreLocked
+        ├── PortTaken
+        ├── ConfigInvalid
+        └── ProtocolViolation       the other side answered outside its protocol
+
+Each class owns a stable JSON ``code`` and a process ``exit_code``; a test freezes the table.
+No message ever carries plaintext, key material, tokens or identities.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class CaregridError(Exception):
+    """CareGrid could not do what was asked."""
+
+    code: ClassVar[str] = "CAREGRID_ERROR"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+    def facts(self) -> dict[str, Any]:
+        """Return the public facts of this error, fit for JSON."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+
+class Recoverable(CaregridError):
+    """A passing fault: try again later."""
+
+    code = "RECOVERABLE"
+    exit_code = 75
+
+
+class ChainUnreachable(Recoverable):
+    """No configured chain endpoint answered; check that the node runs and the URL is right."""
+
+    code = "CHAIN_UNREACHABLE"
+    exit_code = 20
+
+
+class ChainTimeout(Recoverable):
+    """The chain did not finalize in time; the outcome is unknown until the record is looked up."""
+
+    code = "CHAIN_TIMEOUT"
+    exit_code = 21
+
+
+class StorageUnreachable(Recoverable):
+    """The storage gateway did not answer; check that it runs and the URL is right."""
+
+    code = "STORAGE_UNREACHABLE"
+    exit_code = 30
+
+
+class SidecarUnreachable(Recoverable):
+    """The sidecar did not answer; start it with `caregrid sidecar run` or check its URL."""
+
+    code = "SIDECAR_UNREACHABLE"
+    exit_code = 40
+
+
+class QueueFull(Recoverable):
+    """The intake queue is full; submit again when it has drained."""
+
+    code = "QUEUE_FULL"
+    exit_code = 41
+
+
+class DiskLow(Recoverable):
+    """Free disk is below the configured minimum; free some space, then submit again."""
+
+    code = "DISK_LOW"
+    exit_code = 42
+
+
+class NotYetAnchored(Recoverable):
+    """The record is accepted but not finalized on chain yet; wait and ask again."""
+
+    code = "NOT_YET_ANCHORED"
+    exit_code = 43
+
+
+class Fatal(CaregridError):
+    """A fault that will not pass by itself."""
+
+    code = "FATAL"
+    exit_code = 1
+
+
+class InputInvalid(Fatal):
+    """The input is not acceptable."""
+
+    code = "INPUT_INVALID"
+    exit_code = 65
+
+
+class InputMissing(InputInvalid):
+    """There is no such file; check the path."""
+
+    code = "INPUT_MISSING"
+    exit_code = 66
+
+
+class InputEmpty(InputInvalid):
+    """The input is empty; there is nothing to store."""
+
+    code = "INPUT_EMPTY"
+    exit_code = 67
+
+
+class InputTooLarge(InputInvalid):
+    """The input is larger than the configured limit."""
+
+    code = "INPUT_TOO_LARGE"
+    exit_code = 68
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"the input is larger than the limit of {limit} bytes")
+        self.limit = limit
+
+
+class JsonBroken(InputInvalid):
+    """The input is not valid JSON."""
+
+    code = "JSON_BROKEN"
+    exit_code = 69
+
+
+class ValidationFailed(InputInvalid):
+    """The record does not conform to FHIR; the OperationOutcome says where."""
+
+    code = "VALIDATION_FAILED"
+    exit_code = 64
+
+    def __init__(self, message: str | None = None, *, outcome: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        #: FHIR OperationOutcome: paths and rules only, never a value of the record.
+        self.outcome = outcome
+
+
+class NotFound(Fatal):
+    """There is no such thing."""
+
+    code = "NOT_FOUND"
+    exit_code = 10
+
+
+class RecordUnknown(NotFound):
+    """No record with this id is anchored on the chain; check the id."""
+
+    code = "RECORD_UNKNOWN"
+    exit_code = 11
+
+
+class PatientUnknown(NotFound):
+    """No patient with this id is registered on the chain; register the patient first."""
+
+    code = "PATIENT_UNKNOWN"
+    exit_code = 12
+
+
+class ObjectUnknown(NotFound):
+    """The storage network holds no object with this file id."""
+
+    code = "OBJECT_UNKNOWN"
+    exit_code = 13
+
+
+class AccessRefused(Fatal):
+    """This account may not do that."""
+
+    code = "ACCESS_REFUSED"
+    exit_code = 14
+
+
+class NoGrant(AccessRefused):
+    """This account holds no live grant for the record; ask the patient or the custodian for one."""
+
+    code = "NO_GRANT"
+    exit_code = 15
+
+
+class GrantExpired(AccessRefused):
+    """The grant for this record has expired; ask for it to be extended."""
+
+    code = "GRANT_EXPIRED"
+    exit_code = 16
+
+
+class WrongKey(AccessRefused):
+    """The key does not open this; check which key file and passphrase are in use."""
+
+    code = "WRONG_KEY"
+    exit_code = 17
+
+
+class NoEncryptionKey(AccessRefused):
+    """The grantee has not registered an encryption key; he must call `set_encryption_key` first."""
+
+    code = "NO_ENCRYPTION_KEY"
+    exit_code = 18
+
+
+class Unauthorised(AccessRefused):
+    """The request is not signed by, or carries no token of, an account that may make it."""
+
+    code = "UNAUTHORISED"
+    exit_code = 19
+
+
+class IntegrityFailed(Fatal):
+    """Stored data is not what was anchored; nothing was returned."""
+
+    code = "INTEGRITY_FAILED"
+    exit_code = 50
+
+
+class DigestMismatch(IntegrityFailed):
+    """The bytes read do not have the SHA-256 digest anchored on the chain."""
+
+    code = "DIGEST_MISMATCH"
+    exit_code = 51
+
+
+class FileIdMismatch(IntegrityFailed):
+    """The object's bytes do not have the file id they are stored under."""
+
+    code = "FILE_ID_MISMATCH"
+    exit_code = 52
+
+
+class SealBroken(IntegrityFailed):
+    """The sealed record fails authentication: it is cut, reordered, altered or of another record."""
+
+    code = "SEAL_BROKEN"
+    exit_code = 53
+
+
+class FragmentsMissing(IntegrityFailed):
+    """Fewer than four intact fragments of a segment can be reached; bring storage nodes back."""
+
+    code = "FRAGMENTS_MISSING"
+    exit_code = 54
+
+
+class CallRejected(Fatal):
+    """The chain executed the call and refused it."""
+
+    code = "CALL_REJECTED"
+    exit_code = 22
+
+    def __init__(self, *, pallet: str, name: str, docs: str = "") -> None:
+        super().__init__(f"the chain refused the call: {pallet}.{name}" + (f": {docs}" if docs else ""))
+        self.pallet, self.name = pallet, name
+
+
+class KeyStoreLocked(Fatal):
+    """The key store could not be opened; check the passphrase and the key file."""
+
+    code = "KEY_STORE_LOCKED"
+    exit_code = 60
+
+
+class PortTaken(Fatal):
+    """Another process listens on this port; choose another port or stop that process."""
+
+    code = "PORT_TAKEN"
+    exit_code = 61
+
+
+class ConfigInvalid(Fatal):
+    """The configuration is not usable."""
+
+    code = "CONFIG_INVALID"
+    exit_code = 78
+
+
+class ProtocolViolation(Fatal):
+    """The other side answered in a way its protocol does not allow."""
+
+    code = "PROTOCOL_VIOLATION"
+    exit_code = 76

@@ -1,0 +1,59 @@
+"""Object storage as the rest of CareGrid sees it: immutable objects under CESS file ids."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectStat:
+    """What the storage network says of one object."""
+
+    object_id: bytes
+    size: int  #: unpadded bytes
+
+
+class ObjectStore(ABC):
+    """Immutable objects, named by their file id; every whole read is checked against it."""
+
+    @abstractmethod
+    async def put(self, source: Path) -> bytes:
+        """Store a file as one object and return its 32-byte file id; storing it again changes nothing.
+
+        Raises:
+            InputEmpty: the file is empty.
+            FileIdMismatch: the gateway computed another file id than we did.
+            StorageUnreachable: the gateway did not answer within its deadline.
+        """
+
+    @abstractmethod
+    async def read_range(self, object_id: bytes, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes from `offset`; for small ranges, the caller checks the digest.
+
+        Raises:
+            ObjectUnknown: no such object.
+            FragmentsMissing: too many storage nodes are down or corrupt.
+            StorageUnreachable: the gateway did not answer within its deadline.
+        """
+
+    @abstractmethod
+    def stream_range(self, object_id: bytes, offset: int, length: int) -> AsyncIterator[bytes]:
+        """Yield exactly `length` bytes from `offset` in chunks of bounded size; errors as `read_range`."""
+
+    @abstractmethod
+    async def download(self, object_id: bytes, target: Path) -> int:
+        """Write a whole object to a file, atomically, verified against its file id; return its size."""
+
+    @abstractmethod
+    async def stat(self, object_id: bytes) -> ObjectStat | None:
+        """Return what the network knows of an object, or None."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Release connections."""
