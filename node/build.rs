@@ -1,6 +1,19 @@
-//! Puts the commit into the version that the node reports.
+//! Builds the runtime's WASM, which the node embeds.
+//!
+//! The WASM is built here and not by the runtime itself, so that the runtime's unit tests do
+//! without it, and without compiling Binaryen. `scripts/lib/rust.sh` sets the toolchain up.
+
+use std::path::Path;
+
+use substrate_wasm_builder::WasmBuilder;
 
 fn main() {
-	substrate_build_script_utils::generate_cargo_keys();
-	substrate_build_script_utils::rerun_if_git_head_changed();
+	let workspace =
+		Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("node/ has a parent; qed");
+	WasmBuilder::new()
+		.with_project(workspace.join("runtime/Cargo.toml"))
+		.expect("the runtime is a sibling folder; qed")
+		.import_memory()
+		.export_heap_base()
+		.build();
 }

@@ -1,7 +1,12 @@
 //! Chain specs made from the runtime's genesis presets.
 
-use caregrid_runtime::WASM_BINARY;
 use sc_service::{ChainType, GenericChainSpec, Properties};
+
+mod wasm {
+	// The build also names the uncompressed WASM, which nothing here needs.
+	#![allow(dead_code)]
+	include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
+}
 
 /// A chain spec, plain or raw.
 pub type ChainSpec = GenericChainSpec;
@@ -32,7 +37,7 @@ fn from_preset(
 	chain_type: ChainType,
 	preset: &str,
 ) -> Result<ChainSpec, String> {
-	let wasm = WASM_BINARY.ok_or("the node was built without the runtime's WASM")?;
+	let wasm = wasm::WASM_BINARY.ok_or("the node was built without the runtime's WASM")?;
 	Ok(ChainSpec::builder(wasm, None)
 		.with_name(name)
 		.with_id(id)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use caregrid_runtime::{apis::RuntimeApi, opaque::Block};
-use sc_client_api::{Backend, BlockBackend};
+use sc_client_api::BlockBackend;
 use sc_consensus_grandpa::warp_proof::NetworkProvider;
 use sc_network::{NetworkBackend, config::FullNetworkConfiguration};
 use sc_service::{
@@ -60,6 +60,7 @@ fn assemble(config: &Configuration) -> Result<Parts, ServiceError> {
 			config,
 			telemetry.as_ref().map(|(_, telemetry)| telemetry.handle()),
 			executor,
+			Vec::new(),
 		)?;
 	let client = Arc::new(client);
 	let telemetry = telemetry.map(|(worker, telemetry)| {
@@ -126,7 +127,7 @@ pub fn start<N: NetworkBackend<Block, BlockHash>>(
 	let warp_sync =
 		NetworkProvider::new(backend.clone(), link.shared_authority_set().clone(), Vec::new());
 
-	let (network, system_rpc_tx, tx_handler_controller, sync_service) =
+	let (network, system_rpc_tx, tx_handler_controller, sync_service, _) =
 		sc_service::build_network(sc_service::BuildNetworkParams {
 			config: &config,
 			net_config,
@@ -139,6 +140,7 @@ pub fn start<N: NetworkBackend<Block, BlockHash>>(
 			warp_sync_config: Some(WarpSyncConfig::WithProvider(Arc::new(warp_sync))),
 			block_relay: None,
 			metrics,
+			gap_sync_body_policy: None,
 		})?;
 
 	let authoring = consensus::Authoring {

@@ -2,9 +2,6 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
-#[cfg(feature = "embed-wasm")]
-include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
-
 extern crate alloc;
 
 pub mod apis;
@@ -13,6 +10,9 @@ pub mod genesis;
 pub mod opaque;
 #[cfg(test)]
 mod tests;
+
+// The macros below name it bare.
+use alloc::vec::Vec;
 
 use sp_runtime::{
 	MultiAddress, MultiSignature, generic,

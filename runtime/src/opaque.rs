@@ -1,6 +1,9 @@
 //! Types for the node, which must not depend on what extrinsics look like inside: the runtime may
 //! be upgraded under it.
 
+// The macro below names it bare.
+use alloc::vec::Vec;
+
 use sp_runtime::{generic, impl_opaque_keys, traits::BlakeTwo256};
 
 pub use sp_runtime::OpaqueExtrinsic as UncheckedExtrinsic;

@@ -1,0 +1,99 @@
+"""Intake and validation. Each function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ocw_sidecar.adapters.sqlite import jobs, rows
+from ocw_sidecar.adapters.sqlite.rows import SQL, to_ms
+from ocw_sidecar.pipeline.items import AcceptedWhole, Parts, SealedPart
+from ocw_sidecar.pipeline.states import Stage
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from ocw_sidecar.pipeline.items import Job, NewSubmission, RejectedPart, Submission, Verdict
+
+
+def add(db: sqlite3.Connection, new: NewSubmission) -> Submission:
+    """Take a submission in, or return the one that has its idempotency key."""
+    if new.idempotency is not None and (known := find_by_key(db, new.idempotency)) is not None:
+        return known
+    db.execute(
+        SQL["insert_submission"],
+        {
+            "id": new.submission_id,
+            "patient": new.patient_id,
+            "format": int(new.format),
+            "length": new.length,
+            "digest": new.digest,
+            "idempotency": new.idempotency,
+            "now": to_ms(new.received_at),
+        },
+    )
+    db.execute(SQL["insert_payload"], rows.payload_parameters(new.submission_id, new.payload))
+    db.execute(SQL["insert_key"], {"id": new.submission_id, "wrapped": new.wrapped_key})
+    db.execute(
+        SQL["insert_job"],
+        {"stage": Stage.VALIDATE, "item": new.submission_id, "now": to_ms(new.received_at)},
+    )
+    return rows.submission(db.execute(SQL["submission"], {"id": new.submission_id}).fetchone())
+
+
+def find_by_key(db: sqlite3.Connection, idempotency: bytes) -> Submission | None:
+    """Return the submission with this idempotency key."""
+    row = db.execute(SQL["submission_by_key"], {"idempotency": idempotency}).fetchone()
+    return None if row is None else rows.submission(row)
+
+
+def finish_validation(db: sqlite3.Connection, job: Job, verdict: Verdict, now: datetime) -> list[str]:
+    """Turn a submission into records; return the spool files that nobody needs any more."""
+    jobs.require_held(db, job)
+    freed = _write_records(db, job.item, verdict, now)
+    db.execute(SQL["finish_submission"], {"id": job.item})
+    db.execute(SQL["delete_job"], {"item": job.item})
+    return freed
+
+
+def _write_records(
+    db: sqlite3.Connection, submission_id: bytes, verdict: Verdict, now: datetime
+) -> list[str]:
+    common = {"submission": submission_id, "now": to_ms(now)}
+    if isinstance(verdict, AcceptedWhole):
+        db.execute(SQL["keep_submission_as_record"], common)
+        return []
+    if isinstance(verdict, Parts):
+        for ordinal, part in enumerate(verdict.parts):
+            _write_part(db, part, {**common, "id": part.record_id, "ordinal": ordinal})
+    else:
+        _write_rejected(db, verdict.outcome, {**common, "id": submission_id, "ordinal": 0})
+    return discard(db, submission_id)
+
+
+def _write_part(db: sqlite3.Connection, part: SealedPart | RejectedPart, common: dict[str, Any]) -> None:
+    if not isinstance(part, SealedPart):
+        _write_rejected(db, part.outcome, common)
+        return
+    db.execute(SQL["insert_part"], {**common, "length": part.length, "digest": part.digest})
+    db.execute(SQL["insert_payload"], rows.payload_parameters(part.record_id, part.payload))
+    db.execute(SQL["insert_key"], {"id": part.record_id, "wrapped": part.wrapped_key})
+
+
+def _write_rejected(db: sqlite3.Connection, outcome: Mapping[str, Any], common: dict[str, Any]) -> None:
+    text = json.dumps(outcome, separators=(",", ":"))
+    db.execute(SQL["insert_rejected"], {**common, "outcome": text})
+
+
+def discard(db: sqlite3.Connection, sealed_id: bytes) -> list[str]:
+    """Forget sealed bytes and their key; return the spool file to remove after the commit."""
+    db.execute(SQL["delete_key"], {"id": sealed_id})
+    return forget_payload(db, sealed_id)
+
+
+def forget_payload(db: sqlite3.Connection, sealed_id: bytes) -> list[str]:
+    """Forget sealed bytes, keep their key; return the spool file to remove after the commit."""
+    freed = db.execute(SQL["delete_payload"], {"id": sealed_id}).fetchall()
+    return [row["spool"] for row in freed if row["spool"] is not None]

@@ -1,0 +1,77 @@
+"""Every error as JSON `{"code", "message"}` with a fitting status; nothing unexpected shows its text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from aiohttp import web
+
+from caregrid.errors import (
+    AccessRefused,
+    CaregridError,
+    DiskLow,
+    InputInvalid,
+    InputTooLarge,
+    NotFound,
+    Recoverable,
+    Unauthorised,
+    ValidationFailed,
+)
+from ocw_sidecar.pipeline.faults import place_of
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler
+
+#: The first class that fits decides.
+STATUSES: Final[tuple[tuple[type[CaregridError], int], ...]] = (
+    (InputTooLarge, 413),
+    (ValidationFailed, 422),
+    (InputInvalid, 400),
+    (NotFound, 404),
+    (Unauthorised, 401),
+    (AccessRefused, 403),
+    (DiskLow, 507),
+    (Recoverable, 503),
+    (CaregridError, 500),
+)
+
+#: A full queue moves on with the next finalized block.
+RETRY_AFTER_S: Final = 5
+
+log = structlog.get_logger()
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error in one form."""
+    try:
+        return await handler(request)
+    except CaregridError as exc:
+        return error_answer(exc)
+    except web.HTTPException as exc:
+        return _answer(exc.status, f"HTTP_{exc.status}", exc.reason)
+    except ConnectionError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the text of a bug may quote content, so it goes nowhere
+        return _fault_answer(exc)
+
+
+def error_answer(error: CaregridError) -> web.Response:
+    """Return the answer for an error."""
+    status = next(status for kind, status in STATUSES if isinstance(error, kind))
+    answer = _answer(status, error.code, str(error))
+    if isinstance(error, Recoverable):
+        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, Unauthorised):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def _fault_answer(fault: Exception) -> web.Response:
+    log.error("request_failed", fault=type(fault).__name__, place=place_of(fault))
+    return error_answer(CaregridError("the sidecar met a fault of its own; its log says where"))
+
+
+def _answer(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"code": code, "message": message}, status=status)

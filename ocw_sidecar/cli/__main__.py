@@ -1,0 +1,5 @@
+"""`python -m ocw_sidecar.cli`."""
+
+from ocw_sidecar.cli.main import main
+
+main()

@@ -1,0 +1,174 @@
+"""`caregrid emr`: submit, read and look up records."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from caregrid import errors
+from caregrid.keys import encode_account
+from caregrid.records import RecordFormat
+from ocw_sidecar.cli import options, output
+
+if TYPE_CHECKING:
+    from caregrid.client import EmrClient
+    from caregrid.intake import SubmissionStatus
+
+app = typer.Typer(no_args_is_help=True, help="Submit and read records.")
+
+#: How often a waiting command looks how far the sidecar has come.
+_LOOK_S: Final = 2
+_FORMATS: Final = {
+    "fhir-r4": RecordFormat.FHIR_R4_JSON,
+    "fhir-r4b": RecordFormat.FHIR_R4B_JSON,
+    "fhir-r5": RecordFormat.FHIR_R5_JSON,
+    "dicom": RecordFormat.DICOM,
+    "binary": RecordFormat.BINARY,
+}
+#: A DICOM file says so behind its preamble (PS3.10, section 7.1).
+_DICOM_MAGIC: Final = slice(128, 132)
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(help="A FHIR resource or Bundle in JSON, or any other file.")],
+    patient: Annotated[
+        str | None,
+        typer.Option(help="The patient's id, 64 hex digits; without it a new patient is registered."),
+    ] = None,
+    record_format: Annotated[
+        str | None,
+        typer.Option("--format", help=f"One of {', '.join(_FORMATS)}; by default told from the file."),
+    ] = None,
+    profile: options.ProfilePath = options.DEFAULT_PROFILE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Submit a file and wait until each of its records is final on the chain, or refused."""
+    _require_file(file)
+    chosen = _format(record_format, file)
+    known = None if patient is None else options.patient_id(patient)
+
+    async def work(client: EmrClient) -> tuple[bytes, SubmissionStatus]:
+        patient_id = known or await client.register_patient()
+        return patient_id, await _submitted(client, file, patient_id, chosen)
+
+    patient_id, status = options.with_client(profile, work)
+    output.result(_described(patient_id, status), as_json=as_json)
+    raise typer.Exit(_exit_code(status))
+
+
+async def _submitted(
+    client: EmrClient, file: Path, patient_id: bytes, record_format: RecordFormat
+) -> SubmissionStatus:
+    if client.sidecar is None:
+        return await client.submit(file, patient_id=patient_id, format=record_format)
+    if await client.chain.patient(patient_id) is None:
+        raise errors.PatientUnknown
+    submission = await client.sidecar.submit(
+        file, patient_id=patient_id, format=record_format, idempotency_key=uuid.uuid4().hex
+    )
+    with output.progress_bar("anchoring") as show:
+        while not (status := await client.sidecar.status(submission, wait_s=_LOOK_S)).settled:
+            final = [item for item in status.items if item.state in {"confirmed", "rejected", "failed"}]
+            show(len(final), max(len(status.items), 1))
+    return status
+
+
+@app.command()
+def get(
+    record: options.RecordArgument,
+    out: Annotated[Path | None, typer.Option(help="The file to write; by default standard output.")] = None,
+    profile: options.ProfilePath = options.DEFAULT_PROFILE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Read a record: fetch it, check it against the chain, decrypt it."""
+    record_id = options.record_id(record)
+    if out is None:
+        content = options.with_client(profile, lambda client: client.get(record_id))
+        sys.stdout.buffer.write(content)
+        return
+    if not out.parent.is_dir():
+        raise errors.InputMissing(f"there is no folder {out.parent}; make it first")
+    size = options.with_client(profile, lambda client: client.download(record_id, out))
+    output.result({"record": record, "bytes": size, "file": str(out)}, as_json=as_json)
+
+
+@app.command()
+def show(
+    record: options.RecordArgument,
+    profile: options.ProfilePath = options.DEFAULT_PROFILE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say what the chain knows of a record; no right to read it is needed."""
+    record_id = options.record_id(record)
+
+    async def work(client: EmrClient) -> dict[str, Any]:
+        found = await client.record(record_id)
+        stored = await client.chain.stored_object(found.object_id)
+        return {
+            "record": record_id.hex(),
+            "patient": found.patient_id.hex(),
+            "object": found.object_id.hex(),
+            "offset": found.offset,
+            "length": found.length,
+            "sha256": found.digest.hex(),
+            "format": found.format.name.lower().replace("_", "-"),
+            "anchored_at": found.anchored_at,
+            "custodian": None if stored is None else encode_account(stored.custodian),
+            "manifest_root": None if stored is None else stored.entry.manifest_root.hex(),
+        }
+
+    output.result(options.with_client(profile, work), as_json=as_json)
+
+
+def _require_file(file: Path) -> None:
+    if not file.is_file():
+        raise errors.InputMissing(f"there is no file {file}; check the path")
+    if file.stat().st_size == 0:
+        raise errors.InputEmpty
+
+
+def _format(name: str | None, file: Path) -> RecordFormat:
+    if name is not None:
+        if name not in _FORMATS:
+            raise errors.InputInvalid(f"a format is one of {', '.join(_FORMATS)}")
+        return _FORMATS[name]
+    if file.suffix.lower() == ".json":
+        return RecordFormat.FHIR_R4_JSON
+    with file.open("rb") as head:
+        start = head.read(_DICOM_MAGIC.stop)
+    return RecordFormat.DICOM if start[_DICOM_MAGIC] == b"DICM" else RecordFormat.BINARY
+
+
+def _described(patient_id: bytes, status: SubmissionStatus) -> dict[str, Any]:
+    items = [
+        {
+            "record": item.record_id.hex(),
+            "state": item.state,
+            "object": None if item.object_id is None else item.object_id.hex(),
+            "block": item.block,
+            **({} if item.outcome is None else {"outcome": item.outcome}),
+            **({} if item.reason is None else {"reason": item.reason}),
+        }
+        for item in status.items
+    ]
+    return {
+        "submission": status.submission_id.hex(),
+        "patient": patient_id.hex(),
+        "confirmed": len(status.of_state("confirmed")),
+        "rejected": len(status.of_state("rejected")),
+        "failed": len(status.of_state("failed")),
+        **({} if status.reason is None else {"reason": status.reason}),
+        "records": items,
+    }
+
+
+def _exit_code(status: SubmissionStatus) -> int:
+    """0: all is well; 64: some records were refused; 1: some failed."""
+    if status.of_state("failed") or not status.items:
+        return 1
+    return errors.ValidationFailed.exit_code if status.of_state("rejected") else 0

@@ -1,0 +1,1 @@
+"""What happens to a record between the acknowledgement and its confirmation on chain."""

@@ -1,0 +1,52 @@
+"""Wakes whoever waits for work, so that a record does not lie about until the next tick."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+
+
+class Bell(StrEnum):
+    """What can have happened."""
+
+    VALIDATE = "validate"
+    PACK = "pack"
+    ASSEMBLE = "assemble"
+    STORE = "store"
+    ANCHOR = "anchor"
+    CONFIRM = "confirm"
+    SETTLED = "settled"  #: some record reached its end
+
+
+class Bells:
+    """One bell per kind of work.
+
+    Get the bell with `listen` *before* looking for work: a ring in between is then not missed.
+    """
+
+    def __init__(self) -> None:
+        self._events = {bell: asyncio.Event() for bell in Bell}
+
+    def listen(self, bell: Bell) -> asyncio.Event:
+        """Return the event that the next ring sets."""
+        return self._events[bell]
+
+    def ring(self, *bells: Bell) -> None:
+        """Wake everybody who listens to these."""
+        for bell in bells:
+            self._events[bell].set()
+            self._events[bell] = asyncio.Event()
+
+    def ring_all(self) -> None:
+        """Wake everybody."""
+        self.ring(*Bell)
+
+
+async def heard(event: asyncio.Event, timeout_s: float) -> bool:
+    """Wait for a ring; return False when there was none in time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,39 @@
+"""Named places where a test may have the process killed.
+
+This is production code on purpose: the promise is that `kill -9` *anywhere* loses nothing and does nothing
+twice, and only the real process, killed between two real steps, can show it. A patched-in hook would test
+another program. The cost is one comparison per place; without the variable nothing can happen.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from enum import StrEnum
+from typing import Final
+
+#: `CAREGRID_CRASH_AT=STORED` dies at the first pass of that place.
+_WANTED: Final = os.environ.get("CAREGRID_CRASH_AT")
+
+
+class CrashPoint(StrEnum):
+    """The places, in the order that a record passes them."""
+
+    SPOOLED = "SPOOLED"  #: sealed payload on disk, nothing in the database
+    ACCEPTED = "ACCEPTED"  #: committed, not yet acknowledged
+    JUDGED = "JUDGED"  #: validated, not yet noted
+    VALIDATED = "VALIDATED"  #: noted
+    PLANNED = "PLANNED"
+    WRITTEN = "WRITTEN"  #: pack file on disk, its id not yet noted
+    ASSEMBLED = "ASSEMBLED"
+    UPLOADED = "UPLOADED"  #: in storage, not yet noted
+    STORED = "STORED"
+    SUBMITTED = "SUBMITTED"  #: executed on chain, not yet noted
+    ANCHORED = "ANCHORED"
+    CLOSED = "CLOSED"  #: confirmed and noted, files not yet removed
+
+
+def reach(point: CrashPoint) -> None:
+    """Die here, as from `kill -9`, if this is the wanted place."""
+    if point == _WANTED:
+        os.kill(os.getpid(), signal.SIGKILL)

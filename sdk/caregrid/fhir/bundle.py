@@ -1,0 +1,182 @@
+"""Takes bundles apart into their resources, each byte for byte as its sender wrote it.
+
+The text is cut, not parsed and written again: a decimal `1.50` stays `1.50`, whose last digit is a statement
+of precision in FHIR, and so do key order, escapes and white space.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from caregrid.errors import InputEmpty, InputInvalid, InputTooLarge, JsonBroken
+from caregrid.fhir import strict_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: One bundle becomes this many records at most; FHIR servers refuse transactions far smaller than that.
+MAX_ENTRIES: Final = 10_000
+
+#: Bundles whose entries stand for themselves. All others (document, message, history, ...) mean something as
+#: a whole only, and are one record.
+SPLIT_TYPES: Final = frozenset({"transaction", "batch", "collection"})
+
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
+# Values are only skipped here, so numbers need not be numbers.
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+
+
+def is_bundle(content: bytes) -> bool:
+    """Tell whether content is the JSON of a FHIR Bundle, of whatever type; never raises.
+
+    Reads as far as `resourceType` only, so a yes does not mean that the rest is sound.
+    """
+    try:
+        scanner = _Scanner(strict_json.decode(content))
+        return any(key == "resourceType" and scanner.value() == "Bundle" for key in scanner.members())
+    except (strict_json.RefusedError, InputInvalid, json.JSONDecodeError, RecursionError):
+        return False
+
+
+def split_bundle(content: bytes) -> list[bytes | None]:
+    """Return the resource of each entry, as its bytes in the bundle; None where an entry has no resource.
+
+    The list is as long as `entry`, so that an index names an entry; an entry without resource is a request
+    to delete or read, which is no record. A bundle that is not of SPLIT_TYPES is returned whole, as one
+    record: the list holds the very object `content`. Resources are not judged here, and references to
+    `urn:uuid:` full URLs stay as they are.
+
+    Raises:
+        InputEmpty: there is no content.
+        InputTooLarge: the content is larger than is parsed.
+        JsonBroken: the content is not JSON, or an object has a property more than once.
+        InputInvalid: no Bundle, entries that are no objects, or more than MAX_ENTRIES of them.
+    """
+    text = _text(content)
+    try:
+        return _split(text) if _head(text) in SPLIT_TYPES else [content]
+    except json.JSONDecodeError as exc:
+        # The cause would carry the whole text along.
+        raise JsonBroken(f"the bundle is not JSON: see line {exc.lineno}, column {exc.colno}") from None
+    except RecursionError:
+        raise JsonBroken("the bundle is nested too deeply to be read") from None
+
+
+def _text(content: bytes) -> str:
+    if not content:
+        raise InputEmpty
+    if len(content) > strict_json.MAX_JSON_BYTES:
+        raise InputTooLarge(limit=strict_json.MAX_JSON_BYTES)
+    try:
+        return strict_json.decode(content)
+    except strict_json.RefusedError:
+        raise JsonBroken("the bundle is not UTF-8") from None
+
+
+def _head(text: str) -> Any:
+    scanner, head = _Scanner(text), {}
+    for key in scanner.members():
+        if key in {"resourceType", "type"}:
+            head[key] = scanner.value()
+    scanner.end()
+    if head.get("resourceType") != "Bundle":
+        raise InputInvalid("this is not a FHIR Bundle: `resourceType` must be `Bundle`")
+    kind = head.get("type")
+    return kind if isinstance(kind, str) else None
+
+
+def _split(text: str) -> list[bytes | None]:
+    scanner, parts = _Scanner(text), list[bytes | None]()
+    for key in scanner.members():
+        if key == "entry":
+            for _ in scanner.items():
+                parts.append(_resource(scanner))
+                if len(parts) > MAX_ENTRIES:
+                    raise InputInvalid(f"the bundle has more than {MAX_ENTRIES} entries; send it in parts")
+    return parts
+
+
+def _resource(scanner: _Scanner) -> bytes | None:
+    found = None
+    for key in scanner.members():
+        if key == "resource":
+            found = scanner.source()
+    return found
+
+
+class _Scanner:
+    # Pulls apart objects and arrays of a JSON text; whatever its user does not read is skipped.
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._skip_space()
+
+    def members(self) -> Iterator[str]:
+        seen: set[str] = set()
+        for _ in self._within("{", "}"):
+            if not self._text.startswith('"', self._at):
+                raise self._broken()
+            key: str = self.value()
+            if not self._take(":"):
+                raise self._broken()
+            if key in seen:
+                raise JsonBroken("an object in the bundle has a property more than once")
+            seen.add(key)
+            start = self._at
+            yield key
+            self._skip_from(start)
+
+    def items(self) -> Iterator[None]:
+        for _ in self._within("[", "]"):
+            start = self._at
+            yield
+            self._skip_from(start)
+
+    def value(self) -> Any:
+        value, self._at = _DECODER.raw_decode(self._text, self._at)
+        self._skip_space()
+        return value
+
+    def source(self) -> bytes:
+        start = self._at
+        _, end = _DECODER.raw_decode(self._text, start)
+        self._at = end
+        self._skip_space()
+        return self._text[start:end].encode()
+
+    def end(self) -> None:
+        if self._at < len(self._text):
+            raise self._broken()
+
+    def _skip_from(self, start: int) -> None:
+        if self._at == start:
+            self.value()
+
+    def _within(self, opening: str, closing: str) -> Iterator[None]:
+        if not self._take(opening):
+            raise InputInvalid("the bundle is malformed: it must be an object, `entry` an array of objects")
+        if self._take(closing):
+            return
+        while True:
+            yield
+            if self._take(closing):
+                return
+            if not self._take(","):
+                raise self._broken()
+
+    def _take(self, char: str) -> bool:
+        if not self._text.startswith(char, self._at):
+            return False
+        self._at += 1
+        self._skip_space()
+        return True
+
+    def _skip_space(self) -> None:
+        if (match := _SPACE.match(self._text, self._at)) is not None:
+            self._at = match.end()
+
+    def _broken(self) -> json.JSONDecodeError:
+        return json.JSONDecodeError("", self._text, self._at)

@@ -1,0 +1,158 @@
+"""Reed-Solomon coding of CESS segments: 4 data and 8 parity fragments, any 4 of which restore the segment.
+
+Arithmetic is in GF(2^8) with the polynomial x^8+x^4+x^3+x^2+1. The coding matrix is the Vandermonde matrix
+V[r][c] = r^c (12 rows, 4 columns) times the inverse of its top square, so that the first four fragments are
+the data itself (Plank and Ding, "Note: Correction to the 1997 Tutorial on Reed-Solomon Coding", 2003). These
+are the parity bytes that CESS computes.
+
+A product by a constant is a table look-up (`bytes.translate`), a sum an exclusive or of big integers. One
+segment takes about half a second of one core, in steps of a few microseconds each, so callers run it in a
+thread.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Final
+
+from caregrid.errors import FragmentsMissing, InputEmpty, InputInvalid, InputTooLarge
+from caregrid.storage.file_id import DATA_SHARDS, FRAGMENT_SIZE, PARITY_SHARDS, SEGMENT_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TOTAL_SHARDS: Final = DATA_SHARDS + PARITY_SHARDS
+
+_POLYNOMIAL: Final = 0x11D
+_FIELD_ORDER: Final = 255
+#: Bytes coded at a time: the working set of one step stays inside a core's cache.
+_BLOCK: Final = 64 * 1024
+_ZEROS: Final = bytes(_BLOCK)
+
+
+def encode(segment: bytes | memoryview) -> list[bytes]:
+    """Return the 12 fragments of a segment, 8 MiB each; a short segment is padded with zero bytes.
+
+    Raises:
+        InputEmpty: the segment is empty.
+        InputTooLarge: it is longer than 32 MiB.
+    """
+    if len(segment) == 0:
+        raise InputEmpty
+    if len(segment) > SEGMENT_SIZE:
+        raise InputTooLarge(limit=SEGMENT_SIZE)
+    data = [
+        bytes(segment[start : start + FRAGMENT_SIZE]).ljust(FRAGMENT_SIZE, b"\0")
+        for start in range(0, SEGMENT_SIZE, FRAGMENT_SIZE)
+    ]
+    return data + encode_shards(data)
+
+
+def reconstruct(fragments: Mapping[int, bytes]) -> bytes:
+    """Return a 32 MiB segment, padding included, from any 4 of its fragments by index (0..11).
+
+    Raises:
+        FragmentsMissing: fewer than 4 fragments are given.
+        InputInvalid: an index is outside 0..11 or a fragment is not 8 MiB long.
+    """
+    if any(len(fragment) != FRAGMENT_SIZE for fragment in fragments.values()):
+        raise InputInvalid(f"a fragment must be {FRAGMENT_SIZE} bytes long")
+    return b"".join(restore_shards(fragments))
+
+
+def encode_shards(data: Sequence[bytes]) -> list[bytes]:
+    """Return the 8 parity shards of 4 data shards of any one length."""
+    if len(data) != DATA_SHARDS or len({len(shard) for shard in data}) != 1:
+        raise InputInvalid(f"give {DATA_SHARDS} data shards of one length")
+    return _combine(_coding_matrix()[DATA_SHARDS:], data)
+
+
+def restore_shards(shards: Mapping[int, bytes]) -> list[bytes]:
+    """Return the 4 data shards from any 4 shards of one length by index (0..11); errors as `reconstruct`."""
+    _require_shards(shards)
+    # Data shards sort first, so that as little as possible is computed.
+    held = sorted(shards)[:DATA_SHARDS]
+    lost = [index for index in range(DATA_SHARDS) if index not in shards]
+    inverse = _invert([_coding_matrix()[index] for index in held])
+    restored = _combine([inverse[index] for index in lost], [shards[index] for index in held])
+    known = {**shards, **dict(zip(lost, restored, strict=True))}
+    return [known[index] for index in range(DATA_SHARDS)]
+
+
+def _require_shards(shards: Mapping[int, bytes]) -> None:
+    if len(shards) < DATA_SHARDS:
+        raise FragmentsMissing
+    if not all(0 <= index < TOTAL_SHARDS for index in shards):
+        raise InputInvalid(f"a fragment's index must be from 0 to {TOTAL_SHARDS - 1}")
+    if len({len(shard) for shard in shards.values()}) != 1:
+        raise InputInvalid("the fragments of a segment must be of one length")
+
+
+def _combine(rows: Sequence[Sequence[int]], shards: Sequence[bytes]) -> list[bytes]:
+    outputs = [bytearray(len(shards[0])) for _ in rows]
+    for start in range(0, len(shards[0]), _BLOCK):
+        blocks = [shard[start : start + _BLOCK] for shard in shards]
+        for row, output in zip(rows, outputs, strict=True):
+            output[start : start + _BLOCK] = _weighted_sum(row, blocks)
+    # One at a time, so that the two copies are not both there in full.
+    return [bytes(outputs.pop(0)) for _ in rows]
+
+
+def _weighted_sum(coefficients: Sequence[int], blocks: Sequence[bytes]) -> bytes:
+    total = 0
+    for coefficient, block in zip(coefficients, blocks, strict=True):
+        # Padding is most of a small object; comparing is far cheaper than coding it.
+        if not _ZEROS.startswith(block):
+            total ^= int.from_bytes(block.translate(_products(coefficient)), "little")
+    return total.to_bytes(len(blocks[0]), "little")
+
+
+def _multiply(left: int, right: int) -> int:
+    product = 0
+    while right:
+        if right & 1:
+            product ^= left
+        left <<= 1
+        if left > _FIELD_ORDER:
+            left ^= _POLYNOMIAL
+        right >>= 1
+    return product
+
+
+def _power(base: int, exponent: int) -> int:
+    return functools.reduce(_multiply, [base] * exponent, 1)
+
+
+@functools.cache
+def _products(coefficient: int) -> bytes:
+    return bytes(_multiply(coefficient, value) for value in range(_FIELD_ORDER + 1))
+
+
+@functools.cache
+def _coding_matrix() -> list[list[int]]:
+    vandermonde = [[_power(row, column) for column in range(DATA_SHARDS)] for row in range(TOTAL_SHARDS)]
+    top = _invert(vandermonde[:DATA_SHARDS])
+    return [[_dot(row, column) for column in zip(*top, strict=True)] for row in vandermonde]
+
+
+def _dot(left: Sequence[int], right: Sequence[int]) -> int:
+    return functools.reduce(int.__xor__, map(_multiply, left, right))
+
+
+def _invert(matrix: Sequence[Sequence[int]]) -> list[list[int]]:
+    # Gauss-Jordan; any 4 rows of the coding matrix are independent, so a pivot is always there.
+    size = len(matrix)
+    rows = [[*row, *(int(column == index) for column in range(size))] for index, row in enumerate(matrix)]
+    for column in range(size):
+        pivot = next(index for index in range(column, size) if rows[index][column])
+        rows[column], rows[pivot] = rows[pivot], rows[column]
+        scale = _power(rows[column][column], _FIELD_ORDER - 1)
+        rows[column] = [_multiply(value, scale) for value in rows[column]]
+        for index in range(size):
+            if index != column:
+                rows[index] = _subtract(rows[index], rows[column], rows[index][column])
+    return [row[size:] for row in rows]
+
+
+def _subtract(row: Sequence[int], other: Sequence[int], factor: int) -> list[int]:
+    return [value ^ _multiply(subtrahend, factor) for value, subtrahend in zip(row, other, strict=True)]

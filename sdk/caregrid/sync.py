@@ -1,0 +1,105 @@
+"""The client without `await`: a thin runner over :class:`caregrid.client.EmrClient`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from caregrid.client import DEFAULT_GRANT_BLOCKS, SETTLE_TIMEOUT_S
+from caregrid.client import EmrClient as AsyncEmrClient
+from caregrid.records import RecordFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+    from pathlib import Path
+
+    from caregrid.chain import Grant, Receipt, Record
+    from caregrid.intake import SubmissionStatus
+
+T = TypeVar("T")
+
+
+class EmrClient:
+    """As the asynchronous client, each call blocking. One thread at a time; not inside a running loop."""
+
+    def __init__(self, client: AsyncEmrClient) -> None:
+        self._client = client
+        self._runner = asyncio.Runner()
+
+    @classmethod
+    def from_profile(cls, path: Path) -> Self:
+        """As :meth:`caregrid.client.EmrClient.from_profile`."""
+        return cls(asyncio.run(AsyncEmrClient.from_profile(path)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release every connection."""
+        self._run(self._client.close())
+        self._runner.close()
+
+    def register_patient(self, *, controller: bytes | None = None) -> bytes:
+        """As :meth:`caregrid.client.EmrClient.register_patient`."""
+        return self._run(self._client.register_patient(controller=controller))
+
+    def publish_encryption_key(self) -> int:
+        """As :meth:`caregrid.client.EmrClient.publish_encryption_key`."""
+        return self._run(self._client.publish_encryption_key())
+
+    def submit(
+        self,
+        content: bytes | Path,
+        *,
+        patient_id: bytes,
+        format: RecordFormat = RecordFormat.FHIR_R4_JSON,  # noqa: A002 - the field's name
+        idempotency_key: str | None = None,
+        timeout_s: float = SETTLE_TIMEOUT_S,
+    ) -> SubmissionStatus:
+        """As :meth:`caregrid.client.EmrClient.submit`."""
+        return self._run(
+            self._client.submit(
+                content,
+                patient_id=patient_id,
+                format=format,
+                idempotency_key=idempotency_key,
+                timeout_s=timeout_s,
+            )
+        )
+
+    def record(self, record_id: bytes) -> Record:
+        """As :meth:`caregrid.client.EmrClient.record`."""
+        return self._run(self._client.record(record_id))
+
+    def get(self, record_id: bytes) -> bytes:
+        """As :meth:`caregrid.client.EmrClient.get`."""
+        return self._run(self._client.get(record_id))
+
+    def download(self, record_id: bytes, target: Path) -> int:
+        """As :meth:`caregrid.client.EmrClient.download`."""
+        return self._run(self._client.download(record_id, target))
+
+    def grant(
+        self,
+        record_id: bytes,
+        grantee: bytes,
+        *,
+        blocks: int = DEFAULT_GRANT_BLOCKS,
+        purpose: str = "Treatment",
+    ) -> Receipt:
+        """As :meth:`caregrid.client.EmrClient.grant`."""
+        return self._run(self._client.grant(record_id, grantee, blocks=blocks, purpose=purpose))
+
+    def revoke(self, record_id: bytes, grantee: bytes) -> Receipt:
+        """As :meth:`caregrid.client.EmrClient.revoke`."""
+        return self._run(self._client.revoke(record_id, grantee))
+
+    def grants(self, record_id: bytes) -> Sequence[Grant]:
+        """As :meth:`caregrid.client.EmrClient.grants`."""
+        return self._run(self._client.grants(record_id))
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(work)

@@ -1,0 +1,11 @@
+"""Twins in memory of what CareGrid talks to, for tests of what builds on the ports.
+
+:class:`MemoryChain` follows pallet-emr's rules on who may do what and what is refused, but knows no fees and
+no deposits.
+"""
+
+from caregrid.keys import MemoryKeyStore
+from caregrid.storage import MemoryObjectStore
+from caregrid.testing.chain import MemoryChain, MemorySubmitter, SubmitFault
+
+__all__ = ["MemoryChain", "MemoryKeyStore", "MemoryObjectStore", "MemorySubmitter", "SubmitFault"]

@@ -1,0 +1,148 @@
+"""The gateway's side of the storage nodes' HTTP interface."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from caregrid.errors import StorageUnreachable
+from caregrid.storage.file_id import FRAGMENT_SIZE
+from storage_network.gateway.concurrency import together
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from storage_network.gateway.settings import NodeAddress
+
+#: A node on this machine accepts at once; a dead one must not hold up a read that others can serve.
+CONNECT_TIMEOUT_S: Final = 1.0
+#: A living node answers this without touching a fragment.
+HEALTH_TIMEOUT_S: Final = 3.0
+#: Reading, checking and sending 8 MiB takes a node far less, even on a busy disk.
+READ_TIMEOUT_S: Final = 10.0
+#: A node that sends nothing for this long while read from hangs; others have the same bytes.
+STALL_TIMEOUT_S: Final = 3.0
+#: Writing 8 MiB and syncing it, with eleven other nodes doing the same on perhaps the same disk.
+WRITE_TIMEOUT_S: Final = 30.0
+#: A node that did not answer is asked last for this long.
+DOWN_MEMORY_S: Final = 3.0
+
+_CHUNK_SIZE: Final = 256 * 1024
+_CREATED: Final = 201
+_OK: Final = 200
+_PARTIAL_CONTENT: Final = 206
+_log = logging.getLogger(__name__)
+
+
+class NodeClient:
+    """Talks to every storage node; `session` stays the caller's.
+
+    Every failure of a node is a `StorageUnreachable`: one that has lost or damaged a fragment serves it no
+    more than one that is down.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, nodes: Iterable[NodeAddress], token: str) -> None:
+        self._session = session
+        self._urls = {address.node: address.url for address in nodes}
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._down_until: dict[str, float] = {}
+
+    async def alive(self) -> list[str]:
+        """Return the names of the nodes that answer now, in the order of their names."""
+        nodes = sorted(self._urls)
+        answers = await together(self._is_alive(node) for node in nodes)
+        return [node for node, answered in zip(nodes, answers, strict=True) if answered]
+
+    def seems_down(self, node: str) -> bool:
+        """Tell whether the node failed to answer a moment ago, or is not among the configured ones."""
+        return node not in self._urls or self._down_until.get(node, 0.0) > time.monotonic()
+
+    async def put(self, node: str, digest: bytes, content: bytes) -> None:
+        """Have a node keep a fragment; on return it is on the node's disk."""
+        headers = {"Content-Length": str(len(content))}
+        async with self._request(
+            node, "PUT", digest, WRITE_TIMEOUT_S, headers=headers, data=_chunks(content)
+        ) as response:
+            _require_status(response, _CREATED)
+
+    async def get(self, node: str, digest: bytes) -> bytes:
+        """Return a whole fragment, checked against its hash."""
+        async with self._request(node, "GET", digest, READ_TIMEOUT_S, stall_s=STALL_TIMEOUT_S) as response:
+            _require_status(response, _OK)
+            content = await response.content.readexactly(FRAGMENT_SIZE)
+        if await asyncio.to_thread(_sha256, content) != digest:
+            raise StorageUnreachable("the storage node sent a damaged fragment")
+        return content
+
+    async def get_part(self, node: str, digest: bytes, start: int, length: int) -> bytes:
+        """Return a part of a fragment, unchecked on this side."""
+        headers = {"Range": f"bytes={start}-{start + length - 1}"}
+        async with self._request(
+            node, "GET", digest, READ_TIMEOUT_S, stall_s=STALL_TIMEOUT_S, headers=headers
+        ) as response:
+            _require_status(response, _PARTIAL_CONTENT)
+            return await response.content.readexactly(length)
+
+    async def _is_alive(self, node: str) -> bool:
+        try:
+            async with self._call(node, "GET", "/health", HEALTH_TIMEOUT_S) as response:
+                return response.status == _OK
+        except StorageUnreachable:
+            return False
+
+    @asynccontextmanager
+    async def _request(
+        self, node: str, method: str, digest: bytes, timeout_s: float, **options: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        if node not in self._urls:
+            raise StorageUnreachable("the fragment's storage node is not configured any more")
+        async with self._call(node, method, f"/fragment/{digest.hex()}", timeout_s, **options) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _call(
+        self,
+        node: str,
+        method: str,
+        path: str,
+        timeout_s: float,
+        *,
+        stall_s: float | None = None,
+        headers: dict[str, str] | None = None,
+        data: AsyncIterator[bytes] | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._session.request(
+                method,
+                self._urls[node] + path,
+                headers={**self._headers, **(headers or {})},
+                data=data,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(timeout_s, sock_connect=CONNECT_TIMEOUT_S, sock_read=stall_s),
+            ) as response:
+                self._down_until.pop(node, None)
+                yield response
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, TimeoutError, OSError) as exc:
+            _log.warning("node_unreachable node=%s error=%s", node, type(exc).__name__)
+            self._down_until[node] = time.monotonic() + DOWN_MEMORY_S
+            raise StorageUnreachable("a storage node did not answer") from exc
+
+
+def _require_status(response: aiohttp.ClientResponse, status: int) -> None:
+    if response.status != status:
+        raise StorageUnreachable(f"the storage node answered with status {response.status}")
+
+
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), _CHUNK_SIZE):
+        yield content[start : start + _CHUNK_SIZE]

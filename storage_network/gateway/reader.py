@@ -1,0 +1,115 @@
+"""Reading: data fragments where they are intact, any four fragments of a segment where they are not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from caregrid.errors import FragmentsMissing, StorageUnreachable
+from caregrid.storage import reed_solomon
+from caregrid.storage.file_id import DATA_SHARDS, FRAGMENT_SIZE, SEGMENT_SIZE
+from storage_network.gateway.concurrency import together
+from storage_network.ranges import ByteRange
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+
+    from storage_network.gateway.catalogue import PlacedFragment, PlacedSegment, StoredObject
+    from storage_network.gateway.node_client import NodeClient
+
+    ReadPiece = Callable[[PlacedFragment, ByteRange], Awaitable[bytes]]
+
+#: Segments restored at once over all readers; each takes about 100 MiB of memory meanwhile.
+MAX_RESTORES_IN_MEMORY: Final = 2
+
+_log = logging.getLogger(__name__)
+
+
+class Reader:
+    """Reads stored objects in pieces of at most one fragment, or one segment where it had to be restored."""
+
+    def __init__(self, nodes: NodeClient) -> None:
+        self._nodes = nodes
+        self._memory = asyncio.Semaphore(MAX_RESTORES_IN_MEMORY)
+
+    def whole(self, stored: StoredObject) -> AsyncGenerator[bytes]:
+        """Yield an object; every fragment is checked against its hash.
+
+        Raises:
+            FragmentsMissing: fewer than 4 intact fragments of a segment can be had.
+        """
+        return self._read(stored, ByteRange(start=0, end=stored.size), self._checked_piece)
+
+    def part(self, stored: StoredObject, wanted: ByteRange) -> AsyncGenerator[bytes]:
+        """Yield a part of an object; errors as `whole`.
+
+        What nodes send of data fragments goes out as it is: whoever reads a part has a digest of it.
+        """
+        return self._read(stored, wanted, self._piece)
+
+    async def _read(self, stored: StoredObject, wanted: ByteRange, read: ReadPiece) -> AsyncGenerator[bytes]:
+        for number, within in _split(wanted, SEGMENT_SIZE):
+            segment = stored.segments[number]
+            for index, piece in _split(within, FRAGMENT_SIZE):
+                try:
+                    yield await self._unless_down(segment[index], piece, read)
+                except StorageUnreachable:
+                    rest = ByteRange(start=index * FRAGMENT_SIZE + piece.start, end=within.end)
+                    yield await self._restored(segment, rest)
+                    break
+
+    async def _unless_down(self, fragment: PlacedFragment, piece: ByteRange, read: ReadPiece) -> bytes:
+        if self._nodes.seems_down(fragment.node):
+            raise StorageUnreachable
+        return await read(fragment, piece)
+
+    async def _piece(self, fragment: PlacedFragment, piece: ByteRange) -> bytes:
+        return await self._nodes.get_part(fragment.node, fragment.digest, piece.start, piece.length)
+
+    async def _checked_piece(self, fragment: PlacedFragment, piece: ByteRange) -> bytes:
+        content = await self._nodes.get(fragment.node, fragment.digest)
+        return content[piece.start : piece.end]
+
+    async def _restored(self, segment: PlacedSegment, wanted: ByteRange) -> bytes:
+        async with self._memory:
+            held = await self._any_four(segment)
+            _log.info("segment_restored from=%s", sorted(held))
+            return await asyncio.to_thread(_restore, held, wanted)
+
+    async def _any_four(self, segment: PlacedSegment) -> dict[int, bytes]:
+        # Nodes that failed a moment ago are asked, too, but last.
+        untried = sorted(range(len(segment)), key=lambda index: self._nodes.seems_down(segment[index].node))
+        held: dict[int, bytes] = {}
+        while len(held) < DATA_SHARDS and untried:
+            missing = DATA_SHARDS - len(held)
+            batch, untried = untried[:missing], untried[missing:]
+            held |= await self._fetch(segment, batch)
+        if len(held) < DATA_SHARDS:
+            raise FragmentsMissing
+        return held
+
+    async def _fetch(self, segment: PlacedSegment, indexes: Sequence[int]) -> dict[int, bytes]:
+        contents = await together(self._fragment(segment[index]) for index in indexes)
+        return {index: got for index, got in zip(indexes, contents, strict=True) if got is not None}
+
+    async def _fragment(self, fragment: PlacedFragment) -> bytes | None:
+        try:
+            return await self._nodes.get(fragment.node, fragment.digest)
+        except StorageUnreachable:
+            return None
+
+
+def _restore(held: dict[int, bytes], wanted: ByteRange) -> bytes:
+    # Each byte depends on the bytes at its own place in the other fragments only.
+    pieces = list(_split(wanted, FRAGMENT_SIZE))
+    first, end = min(piece.start for _, piece in pieces), max(piece.end for _, piece in pieces)
+    data = reed_solomon.restore_shards({index: content[first:end] for index, content in held.items()})
+    return b"".join(data[index][piece.start - first : piece.end - first] for index, piece in pieces)
+
+
+def _split(wanted: ByteRange, size: int) -> Iterator[tuple[int, ByteRange]]:
+    """Yield the number of each unit of `size` bytes that a range touches, with the range inside it."""
+    for number in range(wanted.start // size, (wanted.end - 1) // size + 1):
+        base = number * size
+        yield number, ByteRange(start=max(wanted.start - base, 0), end=min(wanted.end - base, size))

@@ -1,0 +1,90 @@
+"""An upload on the gateway's disk: received whole, and hashed, before any of it goes to a node."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from typing import TYPE_CHECKING, Final, Self
+
+from aiohttp import web
+
+from caregrid.storage.file_id import SEGMENT_SIZE, FileIdHasher, file_id_of_segments
+from storage_network.gateway.envelope import GatewayError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: A client that sends nothing for this long is gone.
+BODY_STALL_TIMEOUT_S: Final = 60.0
+
+_WRITE_SIZE: Final = 1024 * 1024
+
+
+class Spool:
+    """A temporary file that takes one request body; it is deleted on exit."""
+
+    def __init__(self, folder: Path, *, max_size: int) -> None:
+        self._path = folder / secrets.token_hex(16)
+        self._hasher = FileIdHasher()
+        self._max_size = max_size
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("x+b", buffering=0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._path.unlink()
+
+    @property
+    def size(self) -> int:
+        """Bytes received."""
+        return self._hasher.size
+
+    async def receive(self, request: web.Request) -> None:
+        """Take the whole body.
+
+        Raises:
+            GatewayError: it is empty, cut short, or longer than allowed.
+        """
+        self._require_size(request.content_length or 0)
+        try:
+            while data := await _next_piece(request):
+                self._require_size(self.size + len(data))
+                await asyncio.to_thread(self._write, data)
+        except (ConnectionError, TimeoutError, web.RequestPayloadError) as exc:
+            raise GatewayError(400, "network error") from exc
+        if request.content_length not in {None, self.size}:
+            raise GatewayError(400, "network error")
+        if self.size == 0:
+            raise GatewayError(400, "the body is empty; there is nothing to store")
+
+    def segments(self) -> tuple[bytes, list[bytes]]:
+        """Return the file id and the hash of every segment; takes milliseconds, for the padding."""
+        segments = self._hasher.segments()
+        return file_id_of_segments(segments), segments
+
+    def segment(self, number: int) -> bytes:
+        """Return one segment, the last one without its padding; blocks on the disk."""
+        return os.pread(self._file.fileno(), SEGMENT_SIZE, number * SEGMENT_SIZE)
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hasher.update(data)
+
+    def _require_size(self, size: int) -> None:
+        if size > self._max_size:
+            text = f"the object is larger than the gateway's limit of {self._max_size} bytes"
+            raise GatewayError(413, text, {"limit": self._max_size})
+
+
+async def _next_piece(request: web.Request) -> bytes:
+    piece = bytearray()
+    while len(piece) < _WRITE_SIZE:
+        async with asyncio.timeout(BODY_STALL_TIMEOUT_S):
+            data = await request.content.readany()
+        if not data:
+            break
+        piece += data
+    return bytes(piece)

@@ -1,0 +1,89 @@
+"""The queue's file: created fresh, brought up from older versions, refused when newer."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from caregrid.errors import ConfigInvalid
+from ocw_sidecar.adapters.sqlite import SqliteQueue
+from ocw_sidecar.adapters.sqlite.connection import connect
+from ocw_sidecar.adapters.sqlite.schema import bring_up_to_date, stored_version
+from ocw_sidecar.pipeline.migrations import SCHEMA_VERSION, migrations
+
+#: The schema of each released version, as it was released; never edited afterwards.
+RELEASED = Path(__file__).parent / "schemas"
+
+
+def shape(database: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """Return everything that defines a database: its objects, column by column, and its fixed rows."""
+    objects = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    found = {(kind, name, table, " ".join(text.split())) for kind, name, table, text in objects}
+    return found | {("row", *row) for row in database.execute("SELECT kind, old, new FROM transitions")}
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_migrated_equals_fresh(tmp_path: Path, version: int) -> None:
+    """A database of any released version, brought up to date, is the same as one created today."""
+    with closing(connect(tmp_path / "old")) as old, closing(connect(tmp_path / "fresh")) as fresh:
+        old.executescript((RELEASED / f"v{version}.sql").read_text())
+        old.execute(f"PRAGMA user_version = {version}")
+        bring_up_to_date(old)
+        bring_up_to_date(fresh)
+        assert shape(fresh) == shape(old)
+        assert SCHEMA_VERSION == stored_version(fresh) == stored_version(old)
+
+
+def test_there_is_a_step_for_every_version() -> None:
+    """No version lacks the step that leads to it."""
+    assert set(range(2, SCHEMA_VERSION + 1)) == set(migrations())
+
+
+def test_steps_run_in_order_and_only_the_missing_ones(tmp_path: Path) -> None:
+    """From version 1 to 3 both steps run, the second after the first."""
+    steps = {
+        2: "ALTER TABLE keys ADD COLUMN note TEXT; -- two",
+        3: "UPDATE keys SET note = 'seen'; CREATE INDEX keys_note ON keys (note);",
+    }
+    with closing(connect(tmp_path / "queue")) as database:
+        bring_up_to_date(database)
+        database.execute("INSERT INTO keys (id, wrapped) VALUES (x'00', x'01')")
+        bring_up_to_date(database, version=3, steps=steps)
+        bring_up_to_date(database, version=3, steps={2: "broken", 3: "broken"})
+        assert ("seen",) == tuple(database.execute("SELECT note FROM keys").fetchone())
+        assert 3 == stored_version(database)
+
+
+def test_failed_step_changes_nothing(tmp_path: Path) -> None:
+    """A migration that breaks in the middle leaves the file as it was."""
+    steps = {2: "ALTER TABLE keys ADD COLUMN note TEXT; INSERT INTO nowhere VALUES (1);"}
+    with closing(connect(tmp_path / "queue")) as database:
+        bring_up_to_date(database)
+        before = shape(database)
+        with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+            bring_up_to_date(database, version=2, steps=steps)
+    with closing(connect(tmp_path / "queue")) as database:
+        assert before == shape(database)
+        assert 1 == stored_version(database)
+
+
+def test_newer_file_is_refused(tmp_path: Path) -> None:
+    """An old sidecar does not touch what a newer one wrote."""
+    path = tmp_path / "queue"
+    with closing(connect(path)) as database:
+        bring_up_to_date(database)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(ConfigInvalid, match="newer CareGrid"):
+        SqliteQueue.open(path)
+
+
+async def test_commits_survive_power_loss(tmp_path: Path) -> None:
+    """The writing connection syncs every commit, in write-ahead mode."""
+    with closing(connect(tmp_path / "queue")) as database:
+        pragmas = {
+            name: database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        }
+    assert {"journal_mode": "wal", "synchronous": 2} == pragmas
