@@ -79,10 +79,12 @@ class Devnet:
         self.storage.stop()
         self.layout.processes.unlink(missing_ok=True)
 
-    def start_sidecar(self, port: int = 0) -> str:
-        """Start the network's sidecar, again after it was stopped, and return its URL."""
+    def restart_sidecar(self) -> str:
+        """Start the network's sidecar again, on its old port, after it ended; return its URL."""
+        noted = processes.load(self.layout.processes)
+        url = next(one.url for one in noted if one.name == "sidecar")
         self._forget("sidecar")
-        return self._start_sidecar(port)
+        return self._start_sidecar(int(url.rpartition(":")[2]))
 
     def process(self, name: str) -> Process | None:
         """Return the living process of a name."""

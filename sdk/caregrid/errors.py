@@ -152,8 +152,10 @@ class InputTooLarge(InputInvalid):
     code = "INPUT_TOO_LARGE"
     exit_code = 68
 
-    def __init__(self, *, limit: int) -> None:
-        super().__init__(f"the input is larger than the limit of {limit} bytes")
+    def __init__(self, message: str | None = None, *, limit: int | None = None) -> None:
+        if message is None and limit is not None:
+            message = f"the input is larger than the limit of {limit} bytes"
+        super().__init__(message)
         self.limit = limit
 
 

@@ -38,6 +38,7 @@ _ERRORS: Final = {
         errors.DiskLow,
         errors.InputEmpty,
         errors.InputInvalid,
+        errors.InputTooLarge,
         errors.JsonBroken,
         errors.NotFound,
         errors.QueueFull,

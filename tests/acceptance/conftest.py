@@ -1,0 +1,123 @@
+"""A development network on the real node, used through the command line as people do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ocw_sidecar.devnet import Devnet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ocw_sidecar.devnet.chain import ChainParts
+
+#: Starting a network takes three finalized blocks and a dozen processes; a busy machine takes longer.
+COMMAND_TIMEOUT_S = 180.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """The result that was printed."""
+        return json.loads(self.stdout)
+
+    @property
+    def error(self) -> Any:
+        """The error that was printed: one line."""
+        lines = [line for line in self.stderr.splitlines() if line.startswith("{")]
+        assert len(lines) == 1, self.stderr
+        return json.loads(lines[0])
+
+
+def caregrid(*arguments: object, profile: Path | None = None) -> Answer:
+    """Run the program as a user would."""
+    environment = dict(os.environ)
+    if profile is not None:
+        environment["CAREGRID_PROFILE"] = str(profile)
+    done = subprocess.run(
+        [sys.executable, "-m", "ocw_sidecar.cli", *map(str, arguments)],
+        capture_output=True,
+        timeout=COMMAND_TIMEOUT_S,
+        env=environment,
+        check=False,
+    )
+    return Answer(done.returncode, done.stdout, done.stderr.decode())
+
+
+@dataclass(frozen=True)
+class Network:
+    """A running network and its profiles."""
+
+    devnet: Devnet
+
+    @property
+    def clinic(self) -> Path:
+        """The hospital's application."""
+        return self.devnet.layout.profile("clinic")
+
+    @property
+    def reader(self) -> Path:
+        """A second person."""
+        return self.devnet.layout.profile("reader")
+
+    def run(self, *arguments: object, profile: Path | None = None) -> Answer:
+        """Run a command as the hospital's application, or as somebody else."""
+        return caregrid(*arguments, profile=profile or self.clinic)
+
+    def submit(self, file: Path, *more: object) -> dict[str, Any]:
+        """Submit a file and return what was printed."""
+        answer = self.run("emr", "submit", file, "--json", *more)
+        assert answer.exit_code in {0, 64}, answer.stderr
+        return dict(answer.json)
+
+
+@pytest.fixture(scope="session")
+def network(node_parts: ChainParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """One network for all acceptance tests; each test uses patients and records of its own."""
+    folder = tmp_path_factory.mktemp("acceptance") / "devnet"
+    up = caregrid("devnet", "up", "--folder", folder, "--node", node_parts.node, "--json")
+    assert up.exit_code == 0, up.stderr
+    yield Network(Devnet(folder))
+    down = caregrid("devnet", "down", "--folder", folder, "--json")
+    assert {"stopped": True} == down.json
+    assert caregrid("devnet", "status", "--folder", folder, "--json").json["running"] is False
+
+
+@pytest.fixture
+def observation(tmp_path: Path) -> Path:
+    """A small FHIR resource that conforms."""
+    return write_json(
+        tmp_path / "observation.json",
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": "Body weight"},
+            "valueQuantity": {"value": 72.50, "unit": "kg"},
+        },
+    )
+
+
+def write_json(path: Path, value: object) -> Path:
+    """Write a file and return its path."""
+    path.write_text(json.dumps(value))
+    return path
+
+
+def confirmed(answer: dict[str, Any]) -> Sequence[str]:
+    """Return the ids of the records that are final."""
+    return [item["record"] for item in answer["records"] if item["state"] == "confirmed"]

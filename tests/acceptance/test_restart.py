@@ -1,0 +1,71 @@
+"""A sidecar that is killed in the middle loses nothing and does nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from caregrid.client import EmrClient
+from caregrid.records import RecordFormat
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Network
+
+#: Moments after the acknowledgement: while validating, packing, uploading and anchoring.
+DELAYS_S = (0.0, 0.3, 1.2, 2.5)
+
+
+def resource(number: int) -> bytes:
+    """Return a small resource that conforms."""
+    value = {"resourceType": "Observation", "status": "final", "code": {"text": f"case {number}"}}
+    return json.dumps(value).encode()
+
+
+def kill_sidecar(network: Network) -> None:
+    """Kill the daemon without warning."""
+    process = network.devnet.process("sidecar")
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    while process.alive:
+        pass
+
+
+async def test_kill_and_restart_lose_nothing(network: Network) -> None:
+    """What was acknowledged before each kill is final in the end, once, and readable."""
+    submissions, head = [], 0
+    for number, delay in enumerate(DELAYS_S):
+        async with await EmrClient.from_profile(network.clinic) as client:
+            assert client.sidecar is not None
+            if number == 0:
+                patient = await client.register_patient()
+                head = (await client.chain.finalized_head()).number
+            submissions.append(
+                await client.sidecar.submit(
+                    resource(number), patient_id=patient, format=RecordFormat.FHIR_R4_JSON
+                )
+            )
+            await asyncio.sleep(delay)
+        kill_sidecar(network)
+        await asyncio.to_thread(network.devnet.restart_sidecar)
+
+    async with await EmrClient.from_profile(network.clinic) as client:
+        assert client.sidecar is not None
+        for number, submission in enumerate(submissions):
+            [item] = (await client.sidecar.wait(submission, timeout_s=120)).items
+            assert "confirmed" == item.state
+            assert resource(number) == await client.get(item.record_id)
+        stored = await _stored_records(client, head)
+    assert len(stored) == len(set(stored)) == len(submissions)
+
+
+async def _stored_records(client: EmrClient, start: int) -> list[bytes]:
+    """Return the record of every `RecordStored` event since a block, repetitions included."""
+    end, stored = (await client.chain.finalized_head()).number, []
+    async for block in client.chain.finalized_blocks(start):
+        stored += [event.fields["record"] for event in block.events if event.name == "RecordStored"]
+        if block.ref.number >= end:
+            break
+    return stored
