@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from caregrid.errors import CaregridError
@@ -23,19 +22,11 @@ app.add_typer(emr.app, name="emr")
 app.add_typer(grants.app, name="grants")
 app.command("doctor")(doctor.doctor)
 
-#: What shells expect of a program that was interrupted.
-_INTERRUPTED = 130
-
 
 def main() -> None:
     """Run the program and exit with 0, with an error's own code, or with 2 for a wrong command line."""
     try:
-        app(standalone_mode=False)
+        app()
     except CaregridError as fault:
         output.error(fault, as_json="--json" in sys.argv)
         sys.exit(fault.exit_code)
-    except click.ClickException as fault:
-        fault.show()
-        sys.exit(fault.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(_INTERRUPTED)

@@ -43,8 +43,7 @@ def start(parts: ChainParts, layout: DevnetLayout, port: int) -> Process:
     layout.chain.mkdir(parents=True, exist_ok=True)
     command = _node(parts.node, layout, port) if parts.node else _chopsticks(parts, layout, port)
     log = layout.logs / "chain.log"
-    process, _ = processes.start("chain", command, log=log, url=f"ws://127.0.0.1:{port}")
-    return process
+    return processes.start("chain", command, log=log, url=f"ws://127.0.0.1:{port}")
 
 
 def _node(node: Path, layout: DevnetLayout, port: int) -> list[str]:

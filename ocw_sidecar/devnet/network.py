@@ -19,7 +19,6 @@ from ocw_sidecar.devnet.layout import DevnetLayout
 from storage_network.launch import LocalNetwork
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -77,6 +76,7 @@ class Devnet:
         for process in reversed(processes.load(self.layout.processes)):
             process.stop()
         self.storage.stop()
+        processes.collect()
         self.layout.processes.unlink(missing_ok=True)
 
     def restart_sidecar(self) -> str:
@@ -155,7 +155,7 @@ class Devnet:
         ready = self.layout.sidecar / "ready.json"
         ready.unlink(missing_ok=True)
         config = str(self.layout.sidecar_config)
-        process, handle = processes.start(
+        process = processes.start(
             "sidecar",
             [sys.executable, "-m", "ocw_sidecar.cli", "sidecar", "run", "--config", config],
             log=self.layout.logs / "sidecar.log",
@@ -163,7 +163,7 @@ class Devnet:
             environment={"CAREGRID_PORT": str(port)},
         )
         self._note(process)
-        processes.wait_until(lambda: ready.exists() or _ended(handle), SIDECAR_START_TIMEOUT_S)
+        processes.wait_until(lambda: ready.exists() or not process.alive, SIDECAR_START_TIMEOUT_S)
         if not ready.exists():
             raise SidecarUnreachable(f"the sidecar did not start; {self.layout.logs}/sidecar.log says why")
         url = str(json.loads(ready.read_text())["url"])
@@ -202,10 +202,6 @@ async def _wait_for_chain(process: Process, layout: DevnetLayout) -> None:
         finally:
             await reader.close()
     raise ChainUnreachable(f"the chain did not start; {layout.logs}/chain.log says why")
-
-
-def _ended(handle: subprocess.Popen[bytes]) -> bool:
-    return handle.poll() is not None
 
 
 def _describe(process: Process | None) -> dict[str, Any] | None:

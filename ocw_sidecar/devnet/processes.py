@@ -22,6 +22,8 @@ STOP_TIMEOUT_S: Final = 20.0
 _POLL_INTERVAL_S: Final = 0.02
 #: Where the start time stands in /proc/PID/stat, counted behind the name (proc(5), field 22).
 _START_FIELD: Final = 19
+#: Our own children, which the kernel keeps as zombies until we collect them.
+_CHILDREN: Final[dict[int, subprocess.Popen[bytes]]] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +54,7 @@ class Process:
 
 def start(
     name: str, command: Sequence[str], *, log: Path, url: str, environment: Mapping[str, str] | None = None
-) -> tuple[Process, subprocess.Popen[bytes]]:
+) -> Process:
     """Start a command in a session of its own, with its output in a log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -64,8 +66,8 @@ def start(
             start_new_session=True,
             env={**os.environ, **(environment or {})},
         )
-    started = _start_time(handle.pid) or 0
-    return Process(name=name, pid=handle.pid, started=started, url=url), handle
+    _CHILDREN[handle.pid] = handle
+    return Process(name=name, pid=handle.pid, started=_start_time(handle.pid) or 0, url=url)
 
 
 def save(path: Path, processes: Sequence[Process]) -> None:
@@ -81,6 +83,13 @@ def load(path: Path) -> list[Process]:
         return [Process(**entry) for entry in json.loads(path.read_text())]
     except FileNotFoundError:
         return []
+
+
+def collect() -> None:
+    """Collect those of our own children that have ended, whoever stopped them."""
+    for pid, child in list(_CHILDREN.items()):
+        if child.poll() is not None:
+            del _CHILDREN[pid]
 
 
 def free_port() -> int:

@@ -92,9 +92,11 @@ def network(node_parts: ChainParts, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("acceptance") / "devnet"
     up = caregrid("devnet", "up", "--folder", folder, "--node", node_parts.node, "--json")
     assert up.exit_code == 0, up.stderr
-    yield Network(Devnet(folder))
+    made = Network(Devnet(folder))
+    yield made
     down = caregrid("devnet", "down", "--folder", folder, "--json")
     assert {"stopped": True} == down.json
+    made.devnet.down()  # collects what tests of this process have restarted
     assert caregrid("devnet", "status", "--folder", folder, "--json").json["running"] is False
 
 

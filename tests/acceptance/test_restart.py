@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from caregrid.client import EmrClient
 from caregrid.records import RecordFormat
+from ocw_sidecar.devnet import processes
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Network
@@ -29,8 +30,8 @@ def kill_sidecar(network: Network) -> None:
     process = network.devnet.process("sidecar")
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
-    while process.alive:
-        pass
+    processes.wait_until(lambda: not process.alive, processes.STOP_TIMEOUT_S)
+    processes.collect()
 
 
 async def test_kill_and_restart_lose_nothing(network: Network) -> None:
