@@ -32,7 +32,7 @@ def test_the_main_job(chain: str) -> None:
     assert 0 == done.returncode, done.stderr.decode()
     facts = json.loads(done.stdout)
     promises = ("finalized", "sha256_equal", "granted_read", "revoked_read_refused", "read_with_nodes_down")
-    assert {name: True for name in promises} == {name: facts[name] for name in promises}
+    assert dict.fromkeys(promises, True) == {name: facts[name] for name in promises}
     assert facts["records"] >= 50
     assert 1 == facts["rejected"]
     assert all(len(bytes.fromhex(file_id)) == 32 for file_id in facts["file_ids"])
