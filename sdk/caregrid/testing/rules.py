@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from caregrid.chain.calls import FORMAT_NAMES, MAX_BATCH
@@ -321,6 +321,19 @@ def _transfer(state: State, signer: bytes, params: Mapping[str, Any], _block: in
     return [Event(pallet="Balances", name="Transfer", fields={"from": signer, "to": target, "amount": value})]
 
 
+def _inner(call: Mapping[str, Any]) -> Call:
+    return Call(pallet=call["call_module"], function=call["call_function"], params=call["call_args"])
+
+
+def _batch_all(state: State, signer: bytes, params: Mapping[str, Any], block: int) -> list[Event]:
+    """Run every call on a copy, and keep it only when none was refused; values are never changed in place."""
+    trial = State(**{each.name: dict(getattr(state, each.name)) for each in fields(State)})
+    events = [event for inner in params["calls"] for event in run(trial, signer, _inner(inner), block)]
+    for each in fields(State):
+        setattr(state, each.name, getattr(trial, each.name))
+    return events
+
+
 _RULES: Final[dict[tuple[str, str], Callable[[State, bytes, Mapping[str, Any], int], list[Event]]]] = {
     ("Emr", "register_organisation"): _register_organisation,
     ("Emr", "set_operators"): _set_operators,
@@ -331,4 +344,5 @@ _RULES: Final[dict[tuple[str, str], Callable[[State, bytes, Mapping[str, Any], i
     ("Emr", "grant_access"): _grant_access,
     ("Emr", "revoke_access"): _revoke_access,
     ("Balances", "transfer_keep_alive"): _transfer,
+    ("Utility", "batch_all"): _batch_all,
 }
