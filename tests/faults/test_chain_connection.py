@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from caregrid.chain import SubstrateChain, SubstrateSubmitter, calls
+from caregrid.chain import submitter as submitting
 from caregrid.errors import CallRejected, ChainUnreachable, ConfigInvalid
 from caregrid.keys import Identity
 
@@ -73,21 +74,25 @@ async def organisation(url: str) -> Identity:
     return made
 
 
-async def test_a_connection_cut_after_sending_does_nothing_twice(node_url: str) -> None:
-    """The answer is lost, the call is not: it is found in a finalized block, and stands there once."""
+async def test_a_connection_cut_after_sending_does_nothing_twice(
+    node_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is lost, the call is not: it is found in a finalized block, and is not signed again."""
     proxy, hospital = CuttingProxy(node_url), await organisation(node_url)
-    patient, signatures = secrets.token_bytes(32), []
+    patient, sent = secrets.token_bytes(32), []
+    send_raw = submitting._send_raw
 
-    def sign(payload: bytes) -> bytes:
-        signatures.append(payload)
+    def send_and_lose_the_answer(client: Any, raw: bytes) -> None:
+        sent.append(raw)
         proxy.armed = True
-        return hospital.sign(payload)
+        send_raw(client, raw)
 
+    monkeypatch.setattr(submitting, "_send_raw", send_and_lose_the_answer)
     async with proxy.listening() as url:
-        cut = SubstrateSubmitter([url], account=hospital.account, sign=sign)
+        cut = submitter(url, identity=hospital)
         receipt = await cut.submit(calls.register_patient(hospital.account, patient))
         await cut.close()
-    assert (1, 1) == (proxy.cuts, len(signatures))
+    assert (1, 1) == (proxy.cuts, len(sent))
     registered = [event for event in receipt.events if event.name == "PatientRegistered"]
     assert [patient] == [event.fields["patient"] for event in registered]
 

@@ -113,7 +113,7 @@ class SubstrateSubmitter(Submitter):
     def _signed(self, client: Any, call: Call) -> tuple[bytes, _Sent]:
         _follow_upgrade(client)
         born = blocks.finalized_head(client).number
-        nonce = self._take_nonce(client)
+        nonce = self._next_nonce(client)
         composed = client.compose_call(call.pallet, call.function, dict(call.params))
         # A dict of its own each time: the library writes the birth block into it.
         payload = client.generate_signature_payload(composed, era=_era(born), nonce=nonce)
@@ -125,16 +125,17 @@ class SubstrateSubmitter(Submitter):
             signature=self._sign(bytes(payload.data)),
         )
         raw = bytes(extrinsic.data.data)
+        # Only now: signing is repeated when the connection breaks in the middle of it.
+        self._nonce = nonce + 1
         return raw, _Sent(hash=extrinsic_hash(raw), born=born, last=born + ERA_PERIOD)
 
-    def _take_nonce(self, client: Any) -> int:
+    def _next_nonce(self, client: Any) -> int:
         if self._nonce is None:
             from scalecodec.utils.ss58 import ss58_encode  # noqa: PLC0415 - only with the adapter
 
             address = ss58_encode(self.account, 42)
             self._nonce = int(client.rpc_request("system_accountNextIndex", [address])["result"])
-        nonce, self._nonce = self._nonce, self._nonce + 1
-        return nonce
+        return self._nonce
 
     async def _wait(self, sent: Sequence[_Sent | CaregridError]) -> list[Receipt | Exception]:
         results: dict[int, Receipt | Exception] = {
