@@ -155,3 +155,21 @@ async def test_an_inner_call_that_fails_is_a_failure(node_url: str) -> None:
     with pytest.raises(CallRejected, match="PatientExists"):
         await own.submit(batch)
     await own.close()
+
+
+async def test_many_clients_live_in_one_process(node_url: str) -> None:
+    """Clients that are set up, used and closed at the same time do not disturb each other's decoding."""
+    hospital = await organisation(node_url)
+
+    async def look() -> bool:
+        chain = SubstrateChain([node_url])
+        try:
+            found = [await chain.organisation(hospital.account) for _ in range(10)]
+            return all(each is not None and each.account == hospital.account for each in found)
+        finally:
+            await chain.close()
+
+    for _ in range(3):
+        async with asyncio.TaskGroup() as group:
+            looks = [group.create_task(look()) for _ in range(6)]
+        assert all(task.result() for task in looks)

@@ -2,6 +2,10 @@
 
 The library is not thread-safe, keeps notifications that nobody reads, and survives few transport faults;
 so each connection owns its client, replaces it now and then, and reconnects once per failure.
+
+Nor is it safe with a client for each thread: its decoder classes are global and point at the type registry
+that was used last, of whichever client, also at one that is still being filled. So no client works while
+another is set up.
 """
 
 from __future__ import annotations
@@ -10,12 +14,15 @@ import asyncio
 import concurrent.futures
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from caregrid.chain.exclusion import SetUpLock
 from caregrid.errors import ChainUnreachable, ConfigInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
+
+_REGISTRIES: Final = SetUpLock()
 
 #: One request to a node on the same site answers in milliseconds; metadata takes a second or two.
 RPC_TIMEOUT_S: Final = 20.0
@@ -64,16 +71,21 @@ class Connection:
 
     def _run(self, work: Callable[[Any], T], repeat: bool) -> T:  # noqa: FBT001 - positional for the executor
         try:
-            return work(self._connected())
+            return self._work(work)
         except _transport_errors() as exc:
             self._discard()
             if not repeat:
                 raise ChainUnreachable("the connection to the chain broke") from exc
         try:
-            return work(self._connected())
+            return self._work(work)
         except _transport_errors() as exc:
             self._discard()
             raise ChainUnreachable(f"no chain endpoint answers ({self._names()})") from exc
+
+    def _work(self, work: Callable[[Any], T]) -> T:
+        client = self._connected()
+        with _REGISTRIES.working():
+            return work(client)
 
     def _connected(self) -> Any:
         if self._done >= RECYCLE_AFTER:
@@ -93,17 +105,25 @@ class Connection:
         raise ChainUnreachable(f"no chain endpoint answers ({self._names()}); is the node running?")
 
     def _connect(self, url: str) -> Any:
+        import websocket  # noqa: PLC0415 - only with the adapter
+
+        # Connecting to a dead endpoint takes long, and needs no lock.
+        socket = websocket.create_connection(url, timeout=RPC_TIMEOUT_S)
+        try:
+            with _REGISTRIES.setting_up():
+                return self._set_up(socket)
+        except BaseException:
+            socket.close()
+            raise
+
+    def _set_up(self, socket: Any) -> Any:
         from substrateinterface import SubstrateInterface  # noqa: PLC0415 - half a second to import
 
         client = SubstrateInterface(
-            url=url,
-            auto_reconnect=False,
-            ws_options={"timeout": RPC_TIMEOUT_S},
-            type_registry={"types": _TYPES},
+            websocket=socket, auto_reconnect=False, auto_discover=False, type_registry={"types": _TYPES}
         )
         genesis = client.get_block_hash(0)
         if self._genesis is not None and genesis != self._genesis:
-            client.close()
             raise ConfigInvalid("a chain endpoint belongs to another chain; check the configured URLs")
         self._genesis = genesis
         client.init_runtime()
