@@ -99,10 +99,10 @@ class LocalNetwork:
         pids = list(self.pids.values())
         for pid in pids:
             _signal(pid, signal.SIGTERM)
-        if not _wait_until(lambda: not self.running, STOP_TIMEOUT_S):
+        if not wait_until(lambda: not self.running, STOP_TIMEOUT_S):
             for pid in self.pids.values():
                 _signal(pid, signal.SIGKILL)
-            _wait_until(lambda: not self.running, KILL_TIMEOUT_S)
+            wait_until(lambda: not self.running, KILL_TIMEOUT_S)
         for process in self._started:
             process.wait(KILL_TIMEOUT_S)
         self._started.clear()
@@ -145,7 +145,7 @@ class LocalNetwork:
             )
         self._started.append(process)
         ready = self._layout.ready_file(folder)
-        _wait_until(lambda: ready.exists() or process.poll() is not None, START_TIMEOUT_S)
+        wait_until(lambda: ready.exists() or process.poll() is not None, START_TIMEOUT_S)
         if not ready.exists():
             self._fail(process)
 
@@ -159,7 +159,7 @@ class LocalNetwork:
         pid = files.owner_of(folder)
         if pid is not None:
             _signal(pid, signal.SIGKILL)
-            _wait_until(lambda: files.owner_of(folder) is None, KILL_TIMEOUT_S)
+            wait_until(lambda: files.owner_of(folder) is None, KILL_TIMEOUT_S)
 
 
 def _read_json(path: Path) -> Any:
@@ -176,7 +176,8 @@ def _signal(pid: int, signum: signal.Signals) -> None:
         return
 
 
-def _wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
+def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait until a condition holds and tell whether it came to that."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:

@@ -16,7 +16,7 @@ from ocw_sidecar.api import create_token
 from ocw_sidecar.devnet import accounts, chain, processes
 from ocw_sidecar.devnet.chain import ChainParts
 from ocw_sidecar.devnet.layout import DevnetLayout
-from storage_network.launch import LocalNetwork
+from storage_network.launch import LocalNetwork, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,7 +163,7 @@ class Devnet:
             environment={"CAREGRID_PORT": str(port)},
         )
         self._note(process)
-        processes.wait_until(lambda: ready.exists() or not process.alive, SIDECAR_START_TIMEOUT_S)
+        wait_until(lambda: ready.exists() or not process.alive, SIDECAR_START_TIMEOUT_S)
         if not ready.exists():
             raise SidecarUnreachable(f"the sidecar did not start; {self.layout.logs}/sidecar.log says why")
         url = str(json.loads(ready.read_text())["url"])

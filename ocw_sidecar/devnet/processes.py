@@ -7,19 +7,18 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from caregrid.errors import PortTaken
+from storage_network.launch import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 #: A node flushes its database within a few seconds; past this it is killed.
 STOP_TIMEOUT_S: Final = 20.0
-_POLL_INTERVAL_S: Final = 0.02
 #: Where the start time stands in /proc/PID/stat, counted behind the name (proc(5), field 22).
 _START_FIELD: Final = 19
 #: Our own children, which the kernel keeps as zombies until we collect them.
@@ -107,16 +106,6 @@ def require_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as exc:
             raise PortTaken(f"another process listens on port {port}; choose another port") from exc
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
-    """Wait until a condition holds and tell whether it came to that."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_INTERVAL_S)
-    return True
 
 
 def _start_time(pid: int) -> int | None:

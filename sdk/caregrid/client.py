@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import secrets
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Self
 
 from caregrid import direct, errors
 from caregrid.chain import Inline, PatientScope, RecordScope, SubstrateChain, SubstrateSubmitter, calls
+from caregrid.disk import AtomicFile
 from caregrid.intake import SidecarClient
 from caregrid.keys import Identity, unwrap_data_key, wrap_data_key
 from caregrid.profile import Profile
@@ -193,13 +193,12 @@ class EmrClient:
         """
         record = await self.record(record_id)
         data_key = await self._data_key(record)
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-        try:
+        size = 0
+        with AtomicFile(target) as file:
             async with aclosing(self._opened(record, data_key)) as content:
-                size = await _write_all(part, content)
-            await asyncio.to_thread(part.replace, target)
-        finally:
-            part.unlink(missing_ok=True)
+                async for chunk in content:
+                    size += await asyncio.to_thread(file.write, chunk)
+            await asyncio.to_thread(file.publish)
         return size
 
     async def grant(
@@ -310,15 +309,3 @@ def _require_content(content: bytes | Path) -> None:
         empty = content.stat().st_size == 0
     if empty:
         raise errors.InputEmpty
-
-
-async def _write_all(path: Path, content: AsyncGenerator[bytes]) -> int:
-    """Write to a new file that only its owner may read, durably, and return the size."""
-    size = 0
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        async for chunk in content:
-            size += await asyncio.to_thread(file.write, chunk)
-        file.flush()
-        await asyncio.to_thread(os.fsync, file.fileno())
-    return size

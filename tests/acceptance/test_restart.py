@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from caregrid.client import EmrClient
 from caregrid.records import RecordFormat
 from ocw_sidecar.devnet import processes
+from storage_network.launch import wait_until
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Network
@@ -30,7 +31,7 @@ def kill_sidecar(network: Network) -> None:
     process = network.devnet.process("sidecar")
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
-    processes.wait_until(lambda: not process.alive, processes.STOP_TIMEOUT_S)
+    wait_until(lambda: not process.alive, processes.STOP_TIMEOUT_S)
     processes.collect()
 
 

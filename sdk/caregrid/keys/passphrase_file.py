@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from caregrid.disk import sync_folder
 from caregrid.errors import InputInvalid, InputMissing, KeyStoreLocked
 
 if TYPE_CHECKING:
@@ -151,14 +152,4 @@ def _write_once(path: Path, content: bytes) -> None:
         raise InputInvalid(f"the key file cannot be written ({exc.strerror}); choose another folder") from exc
     finally:
         part.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder, and makes new names durable by itself
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

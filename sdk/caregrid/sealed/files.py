@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO
 
-from caregrid.errors import DiskLow, InputInvalid, InputMissing
+from caregrid.disk import replacing
+from caregrid.errors import InputInvalid, InputMissing
 from caregrid.sealed.layout import SEGMENT_SIZE
 from caregrid.sealed.stream import Opener, Sealer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +36,7 @@ def seal_file(data_key: bytes, record_id: bytes, source: Path, target: Path) -> 
         DiskLow: `target` does not fit; nothing is left behind.
     """
     sealer, digest, length = Sealer(data_key, record_id), hashlib.sha256(), 0
-    with _reading(source) as plain, _replacing(target) as out:
+    with _reading(source) as plain, replacing(target) as out:
         for sealed in _through(sealer, plain):
             digest.update(sealed)
             length += out.write(sealed)
@@ -59,7 +55,7 @@ def open_file(data_key: bytes, record_id: bytes, source: Path, target: Path) -> 
         DiskLow: `target` does not fit; nothing is left behind.
     """
     opener, length = Opener(data_key, record_id), 0
-    with _reading(source) as sealed, _replacing(target) as out:
+    with _reading(source) as sealed, replacing(target) as out:
         for plain in _through(opener, sealed):
             length += out.write(plain)
     return length
@@ -81,38 +77,3 @@ def _reading(path: Path) -> Iterator[BinaryIO]:
         raise InputInvalid(f"the source cannot be read ({exc.strerror}); pass a readable file") from exc
     with file:
         yield file
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with _create(part) as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(target)
-        _sync_folder(target.parent)
-    except OSError as exc:
-        if exc.errno in _DISK_FULL:
-            raise DiskLow from exc
-        raise
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _create(path: Path) -> BinaryIO:
-    try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-    except FileNotFoundError as exc:
-        raise InputInvalid("the target's folder does not exist; create it first") from exc
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder, and makes renames durable by itself
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import os
-import secrets
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from caregrid.errors import InputInvalid, InputMissing
 
@@ -29,37 +28,3 @@ def size_of(source: BinaryIO) -> int:
 def read_whole(path: Path) -> bytes:
     with open_source(path) as source:
         return source.read()
-
-
-class AtomicFile:
-    """A file that appears under its name whole or not at all."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
-
-    def __enter__(self) -> Self:
-        self._file = self._part.open("xb")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._part.unlink(missing_ok=True)
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-
-    def publish(self) -> None:
-        """Make what was written durable and give it its name."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._part.replace(self._target)
-        sync_directory(self._target.parent)
-
-
-def sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ import aiohttp
 from scalecodec.utils.ss58 import ss58_encode
 from yarl import URL
 
+from caregrid.disk import AtomicFile
 from caregrid.errors import (
     ConfigInvalid,
     FileIdMismatch,
@@ -117,7 +118,7 @@ class DeossStore(ObjectStore):
         """
         _checks.require_object_id(object_id)
         hasher = FileIdHasher()
-        with _files.AtomicFile(target) as part:
+        with AtomicFile(target) as part:
             async with aclosing(self._whole(object_id)) as chunks:
                 async for chunk in chunks:
                     await asyncio.to_thread(part.write, chunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from caregrid.disk import AtomicFile
 from caregrid.errors import ObjectUnknown
 from caregrid.storage import _checks, _files
 from caregrid.storage.file_id import file_id_of
@@ -50,7 +51,7 @@ class MemoryObjectStore(ObjectStore):
         """Write an object to a file; see `ObjectStore.download`."""
         _checks.require_object_id(object_id)
         content = self._content(object_id)
-        with _files.AtomicFile(target) as part:
+        with AtomicFile(target) as part:
             await asyncio.to_thread(part.write, content)
             await asyncio.to_thread(part.publish)
         return len(content)
