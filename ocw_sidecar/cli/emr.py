@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from caregrid import errors
+from caregrid.client import SETTLE_TIMEOUT_S
 from caregrid.keys import encode_account
 from caregrid.records import RecordFormat
 from ocw_sidecar.cli import options, output
 
 if TYPE_CHECKING:
     from caregrid.client import EmrClient
-    from caregrid.intake import SubmissionStatus
+    from caregrid.intake import SidecarClient, SubmissionStatus
 
 app = typer.Typer(no_args_is_help=True, help="Submit and read records.")
 
 #: How often a waiting command looks how far the sidecar has come.
 _LOOK_S: Final = 2
+_FINAL: Final = frozenset({"confirmed", "rejected", "failed"})
 _FORMATS: Final = {
     "fhir-r4": RecordFormat.FHIR_R4_JSON,
     "fhir-r4b": RecordFormat.FHIR_R4B_JSON,
@@ -44,6 +46,10 @@ def submit(
         str | None,
         typer.Option("--format", help=f"One of {', '.join(_FORMATS)}; by default told from the file."),
     ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(help="How long to wait until it is settled, in seconds; it is safe after that, too."),
+    ] = SETTLE_TIMEOUT_S,
     profile: options.ProfilePath = options.DEFAULT_PROFILE,
     as_json: options.AsJson = False,
 ) -> None:
@@ -54,15 +60,15 @@ def submit(
 
     async def work(client: EmrClient) -> tuple[bytes, SubmissionStatus]:
         patient_id = known or await client.register_patient()
-        return patient_id, await _submitted(client, file, patient_id, chosen)
+        return patient_id, await _submitted(client, file, patient_id, chosen, timeout)
 
-    patient_id, status = options.with_client(profile, work)
-    output.result(_described(patient_id, status), as_json=as_json)
-    raise typer.Exit(_exit_code(status))
+    patient_id, found = options.with_client(profile, work)
+    output.result({"patient": patient_id.hex(), **_described(found)}, as_json=as_json)
+    raise typer.Exit(_exit_code(found))
 
 
 async def _submitted(
-    client: EmrClient, file: Path, patient_id: bytes, record_format: RecordFormat
+    client: EmrClient, file: Path, patient_id: bytes, record_format: RecordFormat, timeout_s: float
 ) -> SubmissionStatus:
     if client.sidecar is None:
         return await client.submit(file, patient_id=patient_id, format=record_format)
@@ -71,11 +77,39 @@ async def _submitted(
     submission = await client.sidecar.submit(
         file, patient_id=patient_id, format=record_format, idempotency_key=uuid.uuid4().hex
     )
+    return await _settled(client.sidecar, submission, timeout_s)
+
+
+async def _settled(sidecar: SidecarClient, submission: bytes, timeout_s: float) -> SubmissionStatus:
     with output.progress_bar("anchoring") as show:
-        while not (status := await client.sidecar.status(submission, wait_s=_LOOK_S)).settled:
-            final = [item for item in status.items if item.state in {"confirmed", "rejected", "failed"}]
-            show(len(final), max(len(status.items), 1))
-    return status
+
+        def heard(found: SubmissionStatus) -> None:
+            final = [item for item in found.items if item.state in _FINAL]
+            show(len(final), max(len(found.items), 1))
+
+        return await sidecar.wait(submission, timeout_s=timeout_s, poll_s=_LOOK_S, progress=heard)
+
+
+@app.command()
+def status(
+    submission: Annotated[str, typer.Argument(metavar="SUBMISSION", help="As `emr submit` printed it.")],
+    timeout: Annotated[float, typer.Option(help="How long to wait until it is settled, in seconds.")] = 0.0,
+    profile: options.ProfilePath = options.DEFAULT_PROFILE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say how far a submission has come."""
+    submission_id = options.record_id(submission)
+
+    async def work(client: EmrClient) -> SubmissionStatus:
+        if client.sidecar is None:
+            raise errors.ConfigInvalid("this profile names no sidecar, and only a sidecar keeps submissions")
+        if timeout > 0:
+            return await _settled(client.sidecar, submission_id, timeout)
+        return await client.sidecar.status(submission_id)
+
+    found = options.with_client(profile, work)
+    output.result({**_described(found), "settled": found.settled}, as_json=as_json)
+    raise typer.Exit(_exit_code(found) if found.settled else 0)
 
 
 @app.command()
@@ -144,7 +178,7 @@ def _format(name: str | None, file: Path) -> RecordFormat:
     return RecordFormat.DICOM if start[_DICOM_MAGIC] == b"DICM" else RecordFormat.BINARY
 
 
-def _described(patient_id: bytes, status: SubmissionStatus) -> dict[str, Any]:
+def _described(status: SubmissionStatus) -> dict[str, Any]:
     items = [
         {
             "record": item.record_id.hex(),
@@ -158,7 +192,6 @@ def _described(patient_id: bytes, status: SubmissionStatus) -> dict[str, Any]:
     ]
     return {
         "submission": status.submission_id.hex(),
-        "patient": patient_id.hex(),
         "confirmed": len(status.of_state("confirmed")),
         "rejected": len(status.of_state("rejected")),
         "failed": len(status.of_state("failed")),

@@ -117,6 +117,10 @@ class NotYetAnchored(Recoverable):
     code = "NOT_YET_ANCHORED"
     exit_code = 43
 
+    def __init__(self, message: str | None = None, *, submission: str | None = None) -> None:
+        super().__init__(message)
+        self.submission = submission  #: what to ask for, in hex
+
 
 class Fatal(CaregridError):
     """A fault that will not pass by itself."""

@@ -14,7 +14,7 @@ from caregrid import errors
 from caregrid.records import RecordFormat
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
 #: A sidecar on the same site accepts a connection at once, or is down.
@@ -118,19 +118,27 @@ class SidecarClient:
             reason=answer.get("reason"),
         )
 
-    async def wait(self, submission_id: bytes, *, timeout_s: float) -> SubmissionStatus:
-        """Return a submission's status once it is settled.
+    async def wait(
+        self,
+        submission_id: bytes,
+        *,
+        timeout_s: float,
+        poll_s: int = POLL_S,
+        progress: Callable[[SubmissionStatus], None] | None = None,
+    ) -> SubmissionStatus:
+        """Return a submission's status once it is settled; `progress` hears of it after each poll before.
 
         Raises:
             NotYetAnchored: it was not settled in time; it is safe in the sidecar's queue.
         """
         try:
             async with asyncio.timeout(timeout_s):
-                while not (status := await self.status(submission_id, wait_s=POLL_S)).settled:
-                    pass
+                while not (status := await self.status(submission_id, wait_s=poll_s)).settled:
+                    if progress is not None:
+                        progress(status)
                 return status
         except TimeoutError:
-            raise errors.NotYetAnchored from None
+            raise errors.NotYetAnchored(submission=submission_id.hex()) from None
 
     async def release_key(self, record_id: bytes, *, account: bytes, public_key: bytes) -> bytes:
         """Return the record's data key, wrapped by HPKE to an account's public key; the release is logged.

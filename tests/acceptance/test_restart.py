@@ -14,6 +14,8 @@ from ocw_sidecar.devnet import processes
 from storage_network.launch import wait_until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.acceptance.conftest import Network
 
 #: Moments after the acknowledgement: while validating, packing, uploading and anchoring.
@@ -61,6 +63,22 @@ async def test_kill_and_restart_lose_nothing(network: Network) -> None:
             assert resource(number) == await client.get(item.record_id)
         stored = await _stored_records(client, head)
     assert len(stored) == len(set(stored)) == len(submissions)
+
+
+def test_a_gateway_that_is_down_delays_and_loses_nothing(network: Network, observation: Path) -> None:
+    """What is submitted meanwhile waits in the queue, and goes on by itself when the gateway is back."""
+    network.devnet.storage.kill_gateway()
+    try:
+        answer = network.run("emr", "submit", observation, "--timeout", 5, "--json")
+        assert (43, "NOT_YET_ANCHORED") == (answer.exit_code, answer.error["error"])
+        submission = answer.error["submission"]
+        assert not network.run("emr", "status", submission, "--json").json["settled"]
+    finally:
+        network.devnet.storage.restart_gateway()
+    done = network.run("emr", "status", submission, "--timeout", 120, "--json")
+    assert (0, 1) == (done.exit_code, done.json["confirmed"])
+    record = done.json["records"][0]["record"]
+    assert observation.read_bytes() == network.run("emr", "get", record).stdout
 
 
 async def _stored_records(client: EmrClient, start: int) -> list[bytes]:
