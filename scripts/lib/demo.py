@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import json
 import os
-import runpy
 import shutil
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from caregrid import EmrClient, RecordFormat
 from caregrid.errors import NoGrant
 from caregrid.fhir import split_bundle
+from example_data.imaging import imaging_like
 from ocw_sidecar.devnet import Devnet, Parts
 from ocw_sidecar.devnet.chain import ChainParts
 
@@ -82,7 +82,7 @@ def _described(network: Devnet) -> str:
 
 async def _job(network: Devnet, folder: Path, report: Report) -> None:
     scan = folder / "scan.dcm"
-    runpy.run_path(str(ROOT / "scripts/make-examples"))["imaging_like"](scan)
+    await asyncio.to_thread(imaging_like, scan)
     clinic = await EmrClient.from_profile(network.layout.profile("clinic"))
     reader = await EmrClient.from_profile(network.layout.profile("reader"))
     async with clinic, reader:

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from caregrid.fhir import FirstLevelValidator, is_bundle, split_bundle
 from caregrid.records import RecordFormat
-
-if TYPE_CHECKING:
-    from types import ModuleType
+from example_data import imaging
+from example_data.story import bundle_bytes
 
 ROOT = Path(__file__).resolve().parents[3]
 BUNDLE = ROOT / "examples" / "synthetic-patient-bundle.json"
-
-
-@pytest.fixture(scope="module", name="script")
-def load_script() -> ModuleType:
-    """The script `make-examples` as a module."""
-    path = str(ROOT / "scripts" / "make-examples")
-    loader = importlib.machinery.SourceFileLoader("make_examples", path)
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module", name="resources")
@@ -39,9 +24,9 @@ def split_example() -> list[bytes]:
     return [part for part in split_bundle(BUNDLE.read_bytes()) if part is not None]
 
 
-def test_bundle_in_the_repository_is_what_the_script_makes(script: ModuleType) -> None:
+def test_bundle_in_the_repository_is_what_the_script_makes() -> None:
     """Nobody edits the generated file by hand, and the script depends on nothing that changes."""
-    assert script.bundle_bytes() == BUNDLE.read_bytes()
+    assert bundle_bytes() == BUNDLE.read_bytes()
 
 
 def test_bundle_is_one_varied_patient(resources: list[bytes]) -> None:
@@ -95,28 +80,28 @@ def test_every_resource_is_marked_as_test_data(resources: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("size", [1 << 20, (1 << 20) + 4_000, 3 << 20])
-def test_imaging_like_has_the_size_asked_for(script: ModuleType, tmp_path: Path, size: int) -> None:
+def test_imaging_like_has_the_size_asked_for(tmp_path: Path, size: int) -> None:
     """The scan is exactly as large as asked, is the same each time, and passes as DICOM."""
     first, second = tmp_path / "first.dcm", tmp_path / "second.dcm"
-    script.imaging_like(first, size)
-    script.imaging_like(second, size)
+    imaging.imaging_like(first, size)
+    imaging.imaging_like(second, size)
     content = first.read_bytes()
     assert len(content) == size
     assert content == second.read_bytes()
     assert FirstLevelValidator().validate(content, RecordFormat.DICOM).valid
 
 
-def test_imaging_like_varies_from_frame_to_frame(script: ModuleType) -> None:
+def test_imaging_like_varies_from_frame_to_frame() -> None:
     """The frames differ, so that the scan is not one block repeated."""
-    frames = list(script.image_frames(4))
+    frames = list(imaging.image_frames(4))
     assert len({*frames}) == 4
-    assert {len(frame) for frame in frames} == {script.FRAME_BYTES}
+    assert {len(frame) for frame in frames} == {imaging.FRAME_BYTES}
 
 
 @pytest.mark.parametrize("size", [1_000, (1 << 20) + 1])
-def test_imaging_like_refuses_impossible_sizes(script: ModuleType, tmp_path: Path, size: int) -> None:
+def test_imaging_like_refuses_impossible_sizes(tmp_path: Path, size: int) -> None:
     """A size without room for a frame, or an odd one, is refused and leaves no file."""
     target = tmp_path / "scan.dcm"
     with pytest.raises(ValueError, match="size must be even and at least"):
-        script.imaging_like(target, size)
+        imaging.imaging_like(target, size)
     assert not target.exists()

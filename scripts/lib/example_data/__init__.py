@@ -1,0 +1,1 @@
+"""What `scripts/make-examples` makes: one synthetic patient, and a scan-like file."""
