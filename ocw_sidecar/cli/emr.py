@@ -87,7 +87,20 @@ async def _settled(sidecar: SidecarClient, submission: bytes, timeout_s: float) 
             final = [item for item in found.items if item.state in _FINAL]
             show(len(final), max(len(found.items), 1))
 
-        return await sidecar.wait(submission, timeout_s=timeout_s, poll_s=_LOOK_S, progress=heard)
+        try:
+            return await sidecar.wait(submission, timeout_s=timeout_s, poll_s=_LOOK_S, progress=heard)
+        except errors.NotYetAnchored as late:
+            raise errors.NotYetAnchored(
+                f"accepted and safe, but not final yet{await _why(sidecar)}; "
+                f"ask again: caregrid emr status {submission.hex()}",
+                submission=submission.hex(),
+            ) from late
+
+
+async def _why(sidecar: SidecarClient) -> str:
+    retrying = (await sidecar.ready()).get("retrying", [])
+    named = [f"{each['stage']} ({each['reason']})" for each in retrying]
+    return f", the sidecar is retrying: {', '.join(named)}" if named else ""
 
 
 @app.command()

@@ -60,6 +60,7 @@ def main() -> None:
         report.step(_described(network))
         asyncio.run(_job(network, folder, report))
         if keep:
+            _bring_nodes_back(network, report)
             _say_how_to_use(network, report)
     finally:
         if not keep:
@@ -190,6 +191,12 @@ def _anchored_facts(submissions: list[SubmissionStatus], scan: Path) -> dict[str
 def _entries() -> list[bytes | None]:
     """Return each entry's resource as it stands in the file."""
     return split_bundle(BUNDLE.read_bytes())
+
+
+def _bring_nodes_back(network: Devnet, report: Report) -> None:
+    for number in range(STOPPED_NODES):
+        network.storage.restart_node(number)
+    report.step("started the stopped storage nodes again")
 
 
 def _say_how_to_use(network: Devnet, report: Report) -> None:

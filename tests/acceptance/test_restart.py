@@ -71,6 +71,7 @@ def test_a_gateway_that_is_down_delays_and_loses_nothing(network: Network, obser
     try:
         answer = network.run("emr", "submit", observation, "--timeout", 5, "--json")
         assert (43, "NOT_YET_ANCHORED") == (answer.exit_code, answer.error["error"])
+        assert "STORAGE_UNREACHABLE" in answer.error["message"]
         submission = answer.error["submission"]
         assert not network.run("emr", "status", submission, "--json").json["settled"]
     finally:
