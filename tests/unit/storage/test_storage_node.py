@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Client = TestClient[web.Request, web.Application]
 
 SIZE = 256 * 1024
-CONTENT = os.urandom(SIZE // 2) + bytes(SIZE // 2)
+CONTENT = hashlib.shake_256(b"fragment").digest(SIZE // 2) + bytes(SIZE // 2)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 TOKEN = "t" * 64
 ROUTE = f"/fragment/{DIGEST}"
