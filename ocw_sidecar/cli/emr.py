@@ -140,7 +140,8 @@ def get(
         return
     if not out.parent.is_dir():
         raise errors.InputMissing(f"there is no folder {out.parent}; make it first")
-    size = options.with_client(profile, lambda client: client.download(record_id, out))
+    with output.progress_bar("reading") as show:
+        size = options.with_client(profile, lambda client: client.download(record_id, out, progress=show))
     output.result({"record": record, "bytes": size, "file": str(out)}, as_json=as_json)
 
 

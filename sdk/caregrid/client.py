@@ -24,7 +24,7 @@ from caregrid.sealed import Opener
 from caregrid.storage import DeossStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
     from caregrid.chain import Chain, Grant, Receipt, Record, Submitter
@@ -186,8 +186,15 @@ class EmrClient:
         async with aclosing(self._opened(record, data_key)) as content:
             return b"".join([chunk async for chunk in content])
 
-    async def download(self, record_id: bytes, target: Path) -> int:
+    async def download(
+        self, record_id: bytes, target: Path, *, progress: Callable[[int, int], None] | None = None
+    ) -> int:
         """Write a record's content to a file and return its size; the file appears whole or not at all.
+
+        Args:
+            record_id: 16 bytes.
+            target: the file; an existing one is replaced.
+            progress: hears of (bytes written, bytes to come in all, roughly) after each chunk.
 
         Raises: as `get`, without its limit.
         """
@@ -198,6 +205,8 @@ class EmrClient:
             async with aclosing(self._opened(record, data_key)) as content:
                 async for chunk in content:
                     size += await asyncio.to_thread(file.write, chunk)
+                    if progress is not None:
+                        progress(size, record.length)
             await asyncio.to_thread(file.publish)
         return size
 

@@ -78,7 +78,9 @@ async def test_the_owner_reads_what_he_submitted(world: World, tmp_path: Path) -
     record = await submitted(owner)
     assert CONTENT == await owner.get(record)
     target = tmp_path / "copy.json"
-    assert len(CONTENT) == await owner.download(record, target)
+    heard: list[tuple[int, int]] = []
+    done = await owner.download(record, target, progress=lambda *facts: heard.append(facts))
+    assert (len(CONTENT), len(CONTENT)) == (done, heard[-1][0])
     assert CONTENT == target.read_bytes()
     assert 0o600 == target.stat().st_mode & 0o777
 
