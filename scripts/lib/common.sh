@@ -19,9 +19,10 @@ fail() {
     exit 1
 }
 
-# digest FILE...: one hash over names and contents.
+# digest FILE...: one hash over the contents, wherever the files lie.
 digest() {
-    sha256sum "$@" | sha256sum | cut -c1-32
+    local file
+    for file in "$@"; do sha256sum <"$file"; done | sha256sum | cut -c1-32
 }
 
 # logged NAME COMMAND...: run quietly; the log is shown when it fails.
