@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caregrid import EmrClient, RecordFormat
-from caregrid.errors import NoGrant
+from caregrid.errors import CaregridError, NoGrant
 from caregrid.fhir import split_bundle
 from example_data.imaging import imaging_like
 from ocw_sidecar.devnet import Devnet, Parts
@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "examples" / "synthetic-patient-bundle.json"
 #: One third of the twelve storage nodes.
 STOPPED_NODES = 4
+#: What shells expect of a program that was interrupted.
+INTERRUPTED = 130
 
 
 @dataclass
@@ -62,6 +64,9 @@ def main() -> None:
         if keep:
             _bring_nodes_back(network, report)
             _say_how_to_use(network, report)
+    except (CaregridError, KeyboardInterrupt) as fault:
+        report.step(f"ended early: {str(fault) or 'interrupted'}")
+        sys.exit(getattr(fault, "exit_code", INTERRUPTED))
     finally:
         if not keep:
             network.down()
