@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
+from ocw_sidecar.devnet import DevnetLayout, chain, processes
 from ocw_sidecar.devnet.chain import ChainParts
+from storage_network.launch import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,39 +37,20 @@ def node_parts(node_program: Path) -> ChainParts:
 
 
 @pytest.fixture(scope="session")
-def node_url(node_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def node_url(node_parts: ChainParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real node that runs the real runtime on a chain of its own."""
-    port, folder = _free_port(), tmp_path_factory.mktemp("node")
-    command = [
-        str(node_program),
-        "--dev",
-        f"--base-path={folder}",
-        f"--rpc-port={port}",
-        "--port=0",
-        "--no-prometheus",
-        "--no-telemetry",
-    ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+    layout = DevnetLayout(tmp_path_factory.mktemp("node"))
+    process = chain.start(node_parts, layout, processes.free_port())
     try:
-        _wait_for_port(port, process)
-        yield f"ws://127.0.0.1:{port}"
+        assert wait_until(lambda: _listens(process.url) or not process.alive, NODE_START_TIMEOUT_S)
+        assert process.alive, (layout.logs / "chain.log").read_text()
+        yield process.url
     finally:
-        process.terminate()
-        process.wait(NODE_START_TIMEOUT_S)
+        process.stop()
+        processes.collect()
 
 
-def _free_port() -> int:
+def _listens(url: str) -> bool:
+    address = urlsplit(url)
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + NODE_START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail("the node did not start")
+        return probe.connect_ex((str(address.hostname), address.port or 0)) == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from caregrid.errors import ConfigInvalid
 from ocw_sidecar.devnet import processes
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from ocw_sidecar.devnet.layout import DevnetLayout
     from ocw_sidecar.devnet.processes import Process
-
-#: What the node listens on when nobody asks for another port.
-DEFAULT_RPC_PORT: Final = 9944
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -169,7 +169,7 @@ async def test_many_clients_live_in_one_process(node_url: str) -> None:
         finally:
             await chain.close()
 
-    for _ in range(3):
+    for _ in range(2):
         async with asyncio.TaskGroup() as group:
-            looks = [group.create_task(look()) for _ in range(6)]
+            looks = [group.create_task(look()) for _ in range(4)]
         assert all(task.result() for task in looks)
