@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from caregrid import errors
-from caregrid.client import SETTLE_TIMEOUT_S
+from caregrid.client import SETTLE_TIMEOUT_S, require_content
 from caregrid.keys import encode_account
 from caregrid.records import RecordFormat
 from ocw_sidecar.cli import options, output
@@ -54,7 +54,7 @@ def submit(
     as_json: options.AsJson = False,
 ) -> None:
     """Submit a file and wait until each of its records is final on the chain, or refused."""
-    _require_file(file)
+    require_content(file)
     chosen = _format(record_format, file)
     known = None if patient is None else options.patient_id(patient)
 
@@ -72,10 +72,9 @@ async def _submitted(
 ) -> SubmissionStatus:
     if client.sidecar is None:
         return await client.submit(file, patient_id=patient_id, format=record_format)
-    if await client.chain.patient(patient_id) is None:
-        raise errors.PatientUnknown
-    submission = await client.sidecar.submit(
-        file, patient_id=patient_id, format=record_format, idempotency_key=uuid.uuid4().hex
+    key = uuid.uuid4().hex
+    submission = await client.hand_over(
+        client.sidecar, file, patient_id=patient_id, format=record_format, idempotency_key=key
     )
     return await _settled(client.sidecar, submission, timeout_s)
 
@@ -171,13 +170,6 @@ def show(
         }
 
     output.result(options.with_client(profile, work), as_json=as_json)
-
-
-def _require_file(file: Path) -> None:
-    if not file.is_file():
-        raise errors.InputMissing(f"there is no file {file}; check the path")
-    if file.stat().st_size == 0:
-        raise errors.InputEmpty
 
 
 def _format(name: str | None, file: Path) -> RecordFormat:

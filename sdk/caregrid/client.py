@@ -135,15 +135,32 @@ class EmrClient:
             PatientUnknown: no such patient on the chain.
             NotYetAnchored: time is up.
         """
-        await asyncio.to_thread(_require_content, content)
+        await asyncio.to_thread(require_content, content)
         if self.sidecar is None:
             return await self._submit_directly(content, patient_id, format)
-        if await self.chain.patient(patient_id) is None:
-            raise errors.PatientUnknown
-        submission_id = await self.sidecar.submit(
-            content, patient_id=patient_id, format=format, idempotency_key=idempotency_key
+        submission_id = await self.hand_over(
+            self.sidecar, content, patient_id=patient_id, format=format, idempotency_key=idempotency_key
         )
         return await self.sidecar.wait(submission_id, timeout_s=timeout_s)
+
+    async def hand_over(
+        self,
+        sidecar: SidecarClient,
+        content: bytes | Path,
+        *,
+        patient_id: bytes,
+        format: RecordFormat,  # noqa: A002 - the field's name
+        idempotency_key: str | None = None,
+    ) -> bytes:
+        """Hand content of a registered patient to a sidecar; return the submission's id once it is durable.
+
+        Raises: as `submit`, but for what comes later.
+        """
+        if await self.chain.patient(patient_id) is None:
+            raise errors.PatientUnknown
+        return await sidecar.submit(
+            content, patient_id=patient_id, format=format, idempotency_key=idempotency_key
+        )
 
     async def _submit_directly(
         self, content: bytes | Path, patient_id: bytes, record_format: RecordFormat
@@ -309,7 +326,12 @@ def _sidecar(profile: Profile) -> SidecarClient | None:
     return SidecarClient(profile.sidecar_url, token)
 
 
-def _require_content(content: bytes | Path) -> None:
+def require_content(content: bytes | Path) -> None:
+    """Refuse what is not there or empty; blocks.
+
+    Raises:
+        InputMissing, InputEmpty: as they say.
+    """
     if isinstance(content, bytes):
         empty = not content
     elif not content.is_file():
