@@ -4,20 +4,24 @@
 //! for.
 //!
 //! An IP address is personal data, so every block expires; past its expiry it gives nothing on
-//! read, cleaned up or not. Clean-up is permissionless and bounded, and returns the deposit to the
-//! organisation that paid it.
+//! read, cleaned up or not. What has expired is removed by whatever weight a block leaves over,
+//! and by anybody who calls for it; both are bounded, and return the deposit to the organisation
+//! that paid it. A signature names nobody and stands until its organisation retires it.
 //!
 //! ## Example
-#![doc = docify::embed!("src/tests/blocks.rs", an_expired_block_is_cleaned_up_by_anybody)]
+#![doc = docify::embed!("src/tests/expiry.rs", an_expired_block_is_cleaned_up_by_anybody)]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "runtime-benchmarks")]
 extern crate alloc;
 
 pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
 
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
 mod impls;
 #[cfg(any(feature = "try-runtime", test))]
 mod invariants;
@@ -31,14 +35,15 @@ pub mod weights;
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
+	use caregrid_expiry::{DueBlock, mostly_due};
 	use frame_support::{
-		dispatch::PostDispatchInfo,
+		dispatch::{DispatchClass, PostDispatchInfo},
 		pallet_prelude::*,
 		traits::{Consideration, EnsureOriginWithArg, Footprint},
 	};
 	use frame_system::pallet_prelude::*;
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	pub(crate) const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
@@ -60,12 +65,8 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxBlockDuration: Get<BlockNumberFor<Self>>;
 
-		/// Networks that expire in one block. A list is decoded whole on each change; where it
-		/// is full the network is listed a little later.
-		#[pallet::constant]
-		type MaxExpiriesPerBlock: Get<u32>;
-
-		/// Networks that one clean-up removes. Bounds the weight of one extrinsic.
+		/// Networks that one clean-up removes. Bounds the weight of one extrinsic, and what a
+		/// block does when idle.
 		#[pallet::constant]
 		type MaxCleanup: Get<u32>;
 
@@ -93,16 +94,31 @@ pub mod pallet {
 		StorageDoubleMap<_, Blake2_128Concat, IpNet, Blake2_128Concat, T::AccountId, IpBlock<T>>;
 
 	/// Which networks are due for clean-up at which block.
-	// Hasher: Identity on a big-endian number, so that iteration finds the earliest list first.
-	// Bounded by `MaxExpiriesPerBlock`; each item is paid by the ticket of its network.
+	// Hasher: Identity on a big-endian number, so that iteration finds the earliest first. One
+	// entry for each of `Blocks`, paid by the same ticket.
 	#[pallet::storage]
-	pub type Expiries<T: Config> = StorageMap<
+	pub type Expiries<T: Config> = StorageDoubleMap<
 		_,
 		Identity,
 		DueBlock,
-		BoundedVec<(IpNet, T::AccountId), T::MaxExpiriesPerBlock>,
-		ValueQuery,
+		Blake2_128Concat,
+		(IpNet, T::AccountId),
+		(),
+		OptionQuery,
 	>;
+
+	/// What a clean-up removed last from [`Expiries`], which is empty up to there.
+	// Until a block is finished, the database still holds the keys that the block deleted, and
+	// iteration steps over each of them. So a clean-up begins behind this key. Nothing is missed:
+	// a new entry expires in the future, and sorts behind it. A single value, with no payer.
+	#[pallet::storage]
+	pub type ExpiryCursor<T: Config> = StorageValue<_, ExpiryKey<T>>;
+
+	/// In which block a clean-up last found nothing more to remove.
+	// Nothing becomes due later in a block, so that its further clean-ups need not look. Looking
+	// would step over every key that the block deleted by unblocking. A single value, too.
+	#[pallet::storage]
+	pub type DrainedAt<T: Config> = StorageValue<_, BlockNumberFor<T>>;
 
 	/// Attack signatures by id.
 	// Hasher: Blake2, operators choose the ids. Paid by a hold of the organisation.
@@ -112,7 +128,7 @@ pub mod pallet {
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
-		/// A network was blocked, or its block was renewed.
+		/// A network was blocked, or its block was replaced.
 		IpBlocked {
 			/// The network.
 			net: IpNet,
@@ -123,12 +139,23 @@ pub mod pallet {
 			/// Until this block, exclusively.
 			expires_at: BlockNumberFor<T>,
 		},
+		/// A block was withdrawn.
+		IpUnblocked {
+			/// The network.
+			net: IpNet,
+			/// Who blocked it.
+			organisation: T::AccountId,
+			/// Until when it would have lasted.
+			expires_at: BlockNumberFor<T>,
+		},
 		/// An expired block was removed.
 		IpBlockExpired {
 			/// The network.
 			net: IpNet,
 			/// Who blocked it.
 			organisation: T::AccountId,
+			/// Until when it lasted.
+			expires_at: BlockNumberFor<T>,
 		},
 		/// An attack signature was registered.
 		SignatureRegistered {
@@ -136,8 +163,17 @@ pub mod pallet {
 			signature: SignatureId,
 			/// Who registered it.
 			organisation: T::AccountId,
+			/// The language of its text.
+			format: SignatureFormat,
 			/// How bad a match is.
 			severity: Severity,
+		},
+		/// An attack signature was withdrawn.
+		SignatureRetired {
+			/// Its id.
+			signature: SignatureId,
+			/// Who had registered it.
+			organisation: T::AccountId,
 		},
 	}
 
@@ -149,22 +185,39 @@ pub mod pallet {
 		ExpiryInPast,
 		/// The block would last too long; choose a block within `MaxBlockDuration`.
 		ExpiryTooFar,
-		/// Too many networks expire around that block; choose another.
-		ExpiriesFull,
+		/// The organisation does not block this network; it may have been cleaned up already.
+		BlockUnknown,
 		/// A clean-up takes a limit of 1 to `MaxCleanup`.
 		LimitInvalid,
 		/// A signature has this id already; draw a new one.
 		SignatureExists,
 		/// A signature needs a text.
 		PatternEmpty,
+		/// No signature has this id; it may have been retired already.
+		SignatureUnknown,
+		/// Another organisation registered the signature; only that one may retire it.
+		SignatureForeign,
 	}
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+		fn on_idle(_: BlockNumberFor<T>, remaining: Weight) -> Weight {
+			Self::do_idle(remaining)
+		}
+
 		fn integrity_test() {
+			assert!(
+				T::MaxBlockDuration::get() > Default::default(),
+				"`MaxBlockDuration` of zero would refuse every block"
+			);
 			assert!(T::MaxCleanup::get() > 0, "`MaxCleanup` of zero would never clean up");
-			assert!(T::MaxExpiriesPerBlock::get() > 0, "no network could be listed for clean-up");
 			assert!(T::MaxPatternLen::get() > 0, "no signature would fit");
+			let signed = T::BlockWeights::get().get(DispatchClass::Normal).max_extrinsic;
+			let cleanup = T::WeightInfo::cleanup_expired_blocks(T::MaxCleanup::get());
+			assert!(
+				signed.is_none_or(|most| cleanup.all_lte(most)),
+				"a clean-up of `MaxCleanup` would not fit into a block"
+			);
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -184,12 +237,12 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// Each organisation has its own entry for a network; blocking again replaces it.
+		/// Each organisation has its own entry for a network. Blocking again replaces it, for a
+		/// longer or a shorter time, under the same deposit.
 		///
 		/// ## Errors
 		///
-		/// - [`Error::NetworkInvalid`], [`Error::ExpiryInPast`], [`Error::ExpiryTooFar`],
-		///   [`Error::ExpiriesFull`]
+		/// - [`Error::NetworkInvalid`], [`Error::ExpiryInPast`], [`Error::ExpiryTooFar`]
 		///
 		/// ## Events
 		///
@@ -207,6 +260,35 @@ pub mod pallet {
 			Ok(Pays::No.into())
 		}
 
+		/// Block a network no more.
+		///
+		/// ## Dispatch Origin
+		///
+		/// As [`Pallet::block_ip`]. The organisation gets its deposit back.
+		///
+		/// ## Details
+		///
+		/// Only the organisation's own entry goes; another one's still blocks. An expired entry
+		/// can be withdrawn as well, while it is not cleaned up.
+		///
+		/// ## Errors
+		///
+		/// - [`Error::BlockUnknown`]
+		///
+		/// ## Events
+		///
+		/// [`Event::IpUnblocked`]
+		#[pallet::call_index(1)]
+		pub fn unblock_ip(
+			origin: OriginFor<T>,
+			organisation: T::AccountId,
+			net: IpNet,
+		) -> DispatchResultWithPostInfo {
+			T::OperatorOrigin::ensure_origin(origin, &organisation)?;
+			Self::do_unblock_ip(organisation, net)?;
+			Ok(Pays::No.into())
+		}
+
 		/// Remove blocks that have expired, the earliest first.
 		///
 		/// ## Dispatch Origin
@@ -215,7 +297,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// `O(N)` in `limit`; what was not due is refunded.
+		/// `O(N)` in `limit`; the weight of what was not due is refunded. The deposits go back to
+		/// the organisations that paid them.
 		///
 		/// ## Errors
 		///
@@ -232,10 +315,11 @@ pub mod pallet {
 		) -> DispatchResultWithPostInfo {
 			ensure_signed(origin)?;
 			let removed = Self::do_cleanup(limit)?;
-			let mostly_due = removed.saturating_mul(10) >= limit.saturating_mul(9);
+			// To find that nothing more is due is charged as one more.
+			let looked = removed.saturating_add(1).min(limit);
 			Ok(PostDispatchInfo {
-				actual_weight: Some(T::WeightInfo::cleanup_expired_blocks(removed)),
-				pays_fee: if mostly_due { Pays::No } else { Pays::Yes },
+				actual_weight: Some(T::WeightInfo::cleanup_expired_blocks(looked)),
+				pays_fee: if mostly_due(removed, limit) { Pays::No } else { Pays::Yes },
 			})
 		}
 
@@ -245,6 +329,10 @@ pub mod pallet {
 		///
 		/// As [`Pallet::block_ip`].
 		///
+		/// ## Details
+		///
+		/// `O(L)` in the bytes of `pattern`, which the deposit grows with.
+		///
 		/// ## Errors
 		///
 		/// - [`Error::SignatureExists`], [`Error::PatternEmpty`]
@@ -253,6 +341,7 @@ pub mod pallet {
 		///
 		/// [`Event::SignatureRegistered`]
 		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::register_signature(pattern.len() as u32))]
 		pub fn register_signature(
 			origin: OriginFor<T>,
 			organisation: T::AccountId,
@@ -263,6 +352,31 @@ pub mod pallet {
 		) -> DispatchResultWithPostInfo {
 			T::OperatorOrigin::ensure_origin(origin, &organisation)?;
 			Self::do_register_signature(organisation, id, format, severity, pattern)?;
+			Ok(Pays::No.into())
+		}
+
+		/// Withdraw an attack signature.
+		///
+		/// ## Dispatch Origin
+		///
+		/// As [`Pallet::block_ip`], for the organisation that registered the signature. It gets
+		/// its deposit back.
+		///
+		/// ## Errors
+		///
+		/// - [`Error::SignatureUnknown`], [`Error::SignatureForeign`]
+		///
+		/// ## Events
+		///
+		/// [`Event::SignatureRetired`]
+		#[pallet::call_index(4)]
+		pub fn retire_signature(
+			origin: OriginFor<T>,
+			organisation: T::AccountId,
+			id: SignatureId,
+		) -> DispatchResultWithPostInfo {
+			T::OperatorOrigin::ensure_origin(origin, &organisation)?;
+			Self::do_retire_signature(organisation, id)?;
 			Ok(Pays::No.into())
 		}
 	}

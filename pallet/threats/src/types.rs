@@ -1,10 +1,10 @@
 //! The values that this pallet stores and takes as arguments.
 
+use caregrid_expiry::DueBlock;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{BoundedVec, CloneNoBound, DebugNoBound, EqNoBound, PartialEqNoBound};
 use frame_system::pallet_prelude::BlockNumberFor;
 use scale_info::TypeInfo;
-use sp_runtime::traits::UniqueSaturatedInto;
 
 use crate::Config;
 
@@ -12,6 +12,8 @@ use crate::Config;
 pub type SignatureId = [u8; 16];
 /// The text of an attack signature.
 pub type Pattern<T> = BoundedVec<u8, <T as Config>::MaxPatternLen>;
+/// Where the expiry index lists a block: when it expires, and whose block of which network it is.
+pub type ExpiryKey<T> = (DueBlock, (IpNet, <T as frame_system::Config>::AccountId));
 
 /// An address prefix in CIDR notation, with every bit behind the prefix zero.
 #[derive(
@@ -142,8 +144,6 @@ pub struct IpBlock<T: Config> {
 	pub reason: BlockReason,
 	/// The first block in which it is blocked no more.
 	pub expires_at: BlockNumberFor<T>,
-	/// Where [`crate::Expiries`] lists it: at `expires_at`, or later where that was full.
-	pub due: DueBlock,
 	/// Deposit for this entry.
 	pub ticket: T::BlockConsideration,
 }
@@ -173,33 +173,4 @@ pub struct Signature<T: Config> {
 	pub registered_at: BlockNumberFor<T>,
 	/// Deposit for this entry.
 	pub ticket: T::SignatureConsideration,
-}
-
-/// A block number whose encoding sorts as the number does, so that the earliest key comes first.
-#[derive(
-	Clone,
-	Copy,
-	Debug,
-	PartialEq,
-	Eq,
-	PartialOrd,
-	Ord,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
-pub struct DueBlock([u8; 8]);
-
-impl DueBlock {
-	/// The key of a block number.
-	pub fn new(number: impl UniqueSaturatedInto<u64>) -> Self {
-		Self(number.unique_saturated_into().to_be_bytes())
-	}
-
-	/// The key `blocks` later.
-	pub fn later(self, blocks: u64) -> Self {
-		Self(u64::from_be_bytes(self.0).saturating_add(blocks).to_be_bytes())
-	}
 }

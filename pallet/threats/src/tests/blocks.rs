@@ -1,50 +1,82 @@
 use super::*;
 
-#[docify::export]
-#[test]
-fn an_expired_block_is_cleaned_up_by_anybody() {
-	test(|| {
-		assert_ok!(block(HOSPITAL, net(1), 5));
-		System::set_block_number(5);
-		assert!(!Threats::is_blocked(&net(1)));
-
-		let post = Threats::cleanup_expired_blocks(signed(STRANGER), 1).expect("signed; qed");
-		assert_eq!((Pays::No, 0), (post.pays_fee, held(HOSPITAL)));
-		assert!(!Blocks::<Test>::contains_key(net(1), HOSPITAL));
-	});
+fn blocked(net: IpNet, organisation: AccountId, expires_at: u64) -> Event<Test> {
+	Event::IpBlocked { net, organisation, reason: BlockReason::Scanning, expires_at }
 }
 
 #[test]
 fn a_block_is_reported_and_lasts_until_its_expiry() {
 	test(|| {
 		assert_ok!(block(HOSPITAL, net(1), 5));
-		assert_eq!(
-			threat_events(),
-			vec![Event::IpBlocked {
-				net: net(1),
-				organisation: HOSPITAL,
-				reason: BlockReason::Scanning,
-				expires_at: 5
-			}]
-		);
+		assert_eq!(vec![blocked(net(1), HOSPITAL, 5)], threat_events());
+		assert_eq!(BLOCK_DEPOSIT, held(HOSPITAL));
+
 		System::set_block_number(4);
 		assert!(Threats::is_blocked(&net(1)));
 		assert!(!Threats::is_blocked(&net(2)));
+		System::set_block_number(5);
+		assert!(!Threats::is_blocked(&net(1)));
 	});
 }
 
 #[test]
 fn blocking_again_moves_the_expiry_for_the_same_deposit() {
 	test(|| {
-		assert_ok!(block(HOSPITAL, net(1), 5));
-		let deposit = held(HOSPITAL);
-		assert_ok!(block(HOSPITAL, net(1), 50));
-		assert_eq!(deposit, held(HOSPITAL));
-
-		System::set_block_number(6);
-		let post = Threats::cleanup_expired_blocks(signed(STRANGER), 1).expect("signed; qed");
-		assert_eq!(Pays::Yes, post.pays_fee);
+		for expires_at in [5, 50, 20] {
+			assert_ok!(block(HOSPITAL, net(1), expires_at));
+			assert_eq!(BLOCK_DEPOSIT, held(HOSPITAL));
+		}
+		assert_eq!(
+			vec![
+				blocked(net(1), HOSPITAL, 5),
+				blocked(net(1), HOSPITAL, 50),
+				blocked(net(1), HOSPITAL, 20)
+			],
+			threat_events()
+		);
+		System::set_block_number(19);
 		assert!(Threats::is_blocked(&net(1)));
+		System::set_block_number(20);
+		assert!(!Threats::is_blocked(&net(1)));
+	});
+}
+
+#[test]
+fn an_expired_block_can_be_renewed_before_it_is_cleaned_up() {
+	test(|| {
+		assert_ok!(block(HOSPITAL, net(1), 5));
+		System::set_block_number(9);
+		assert_ok!(block(HOSPITAL, net(1), 10));
+		assert!(Threats::is_blocked(&net(1)));
+		assert_eq!(BLOCK_DEPOSIT, held(HOSPITAL));
+	});
+}
+
+#[test]
+fn an_unblocked_network_is_free_and_the_deposit_goes_back() {
+	test(|| {
+		assert_ok!(block(HOSPITAL, net(1), 5));
+		assert_ok!(block(HOSPITAL, net(2), 5));
+		threat_events();
+		assert_ok!(unblock(HOSPITAL, net(1)));
+
+		let unblocked = Event::IpUnblocked { net: net(1), organisation: HOSPITAL, expires_at: 5 };
+		assert_eq!(vec![unblocked], threat_events());
+		assert_eq!(BLOCK_DEPOSIT, held(HOSPITAL));
+		assert!(!Threats::is_blocked(&net(1)));
+		assert!(Threats::is_blocked(&net(2)));
+		assert_noop!(unblock(HOSPITAL, net(1)), Error::<Test>::BlockUnknown);
+	});
+}
+
+#[test]
+fn an_expired_block_can_be_withdrawn_before_it_is_cleaned_up() {
+	test(|| {
+		assert_ok!(block(HOSPITAL, net(1), 5));
+		System::set_block_number(7);
+		assert_ok!(unblock(HOSPITAL, net(1)));
+		assert_eq!(0, held(HOSPITAL));
+		assert_eq!(0, Expiries::<Test>::iter_keys().count());
 	});
 }
 
@@ -53,48 +85,12 @@ fn two_organisations_block_the_same_network_for_themselves() {
 	test(|| {
 		assert_ok!(block(HOSPITAL, net(1), 5));
 		assert_ok!(block(CLINIC, net(1), 9));
-		System::set_block_number(5);
-		assert_ok!(Threats::cleanup_expired_blocks(signed(STRANGER), 5));
-		assert_eq!(0, held(HOSPITAL));
-		assert!(held(CLINIC) > 0);
+		assert_ok!(unblock(HOSPITAL, net(1)));
+
+		assert_eq!((0, BLOCK_DEPOSIT), (held(HOSPITAL), held(CLINIC)));
 		assert!(Threats::is_blocked(&net(1)));
-	});
-}
-
-#[test]
-fn clean_up_takes_the_earliest_first_and_no_more_than_its_limit() {
-	test(|| {
-		for (n, expires_at) in [(1, 40), (2, 5), (3, 300), (4, 20)] {
-			assert_ok!(block(HOSPITAL, net(n), expires_at));
-		}
-		System::set_block_number(100);
-		threat_events();
-		assert_ok!(Threats::cleanup_expired_blocks(signed(STRANGER), 2));
-
-		let expired = |n| Event::IpBlockExpired { net: net(n), organisation: HOSPITAL };
-		assert_eq!(vec![expired(2), expired(4)], threat_events());
-		let post = Threats::cleanup_expired_blocks(signed(STRANGER), 10).expect("signed; qed");
-		assert_eq!(vec![expired(1)], threat_events());
-		assert_eq!(Pays::Yes, post.pays_fee);
-		assert!(
-			post.actual_weight
-				.expect("refunded; qed")
-				.all_lt(<Test as Config>::WeightInfo::cleanup_expired_blocks(10))
-		);
-	});
-}
-
-#[test]
-fn a_full_list_never_refuses_a_block() {
-	test(|| {
-		for n in 0..30 {
-			assert_ok!(block(HOSPITAL, net(n), 5));
-		}
-		System::set_block_number(1_000_000);
-		for _ in 0..3 {
-			assert_ok!(Threats::cleanup_expired_blocks(signed(STRANGER), 10));
-		}
-		assert_eq!(0, held(HOSPITAL));
+		System::set_block_number(9);
+		assert!(!Threats::is_blocked(&net(1)));
 	});
 }
 
@@ -124,25 +120,20 @@ fn a_network_has_one_spelling() {
 }
 
 #[test]
-fn a_block_expires_within_bounds_and_a_limit_is_a_limit() {
+fn a_block_expires_within_bounds() {
 	test(|| {
 		assert_noop!(block(HOSPITAL, net(1), 1), Error::<Test>::ExpiryInPast);
 		assert_noop!(block(HOSPITAL, net(1), 1_002), Error::<Test>::ExpiryTooFar);
-		for limit in [0, 11, u32::MAX] {
-			assert_noop!(
-				Threats::cleanup_expired_blocks(signed(STRANGER), limit),
-				Error::<Test>::LimitInvalid
-			);
-		}
+		assert_ok!(block(HOSPITAL, net(1), 2));
+		assert_ok!(block(HOSPITAL, net(1), 1_001));
 	});
 }
 
 #[test]
-fn strangers_block_nobody_and_nobody_unsigned_cleans_up() {
+fn who_cannot_pay_blocks_nothing() {
 	test(|| {
-		let reason = BlockReason::Policy;
-		assert_noop!(Threats::block_ip(signed(STRANGER), HOSPITAL, net(1), reason, 5), BadOrigin);
-		assert_noop!(Threats::cleanup_expired_blocks(RuntimeOrigin::none(), 1), BadOrigin);
-		assert_noop!(Threats::cleanup_expired_blocks(RuntimeOrigin::root(), 1), BadOrigin);
+		let unaffordable = sp_runtime::TokenError::FundsUnavailable;
+		assert_noop!(block(POOR, net(1), 5), unaffordable);
+		assert_noop!(register(POOR, 1, b"x"), unaffordable);
 	});
 }

@@ -6,4 +6,12 @@ use sp_runtime::DispatchError::BadOrigin;
 use crate::{mock::*, *};
 
 mod blocks;
+mod config;
+mod encoding;
+mod errors;
+mod expiry;
+mod idle;
+mod invariants;
+mod model;
+mod origins;
 mod signatures;

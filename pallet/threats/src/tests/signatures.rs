@@ -1,35 +1,84 @@
 use super::*;
 
-fn register(who: AccountId, id: u8, pattern: &[u8]) -> sp_runtime::DispatchResult {
-	let pattern = pattern.to_vec().try_into().expect("within MaxPatternLen; qed");
-	let (format, severity) = (SignatureFormat::Regex, Severity::High);
-	Threats::register_signature(signed(who), HOSPITAL, [id; 16], format, severity, pattern)
-		.map(|_| ())
-		.map_err(|failed| failed.error)
-}
-
 #[test]
 fn a_signature_is_registered_once_for_a_deposit() {
 	test(|| {
 		assert_ok!(register(HOSPITAL, 1, b"union\\s+select"));
-
-		assert!(held(HOSPITAL) > 0);
 		assert_eq!(
-			threat_events(),
 			vec![Event::SignatureRegistered {
 				signature: [1; 16],
 				organisation: HOSPITAL,
+				format: SignatureFormat::Regex,
 				severity: Severity::High
-			}]
+			}],
+			threat_events()
 		);
-		assert_noop!(register(HOSPITAL, 1, b"other"), Error::<Test>::SignatureExists);
+		assert_eq!(SIGNATURE_DEPOSIT + 14, held(HOSPITAL));
+		for organisation in [HOSPITAL, CLINIC] {
+			assert_noop!(register(organisation, 1, b"other"), Error::<Test>::SignatureExists);
+		}
 	});
 }
 
 #[test]
-fn an_empty_signature_and_a_stranger_are_refused() {
+fn a_signature_keeps_what_was_registered() {
 	test(|| {
-		assert_noop!(register(HOSPITAL, 1, b""), Error::<Test>::PatternEmpty);
-		assert_noop!(register(STRANGER, 1, b"x"), BadOrigin);
+		System::set_block_number(7);
+		assert_ok!(register(HOSPITAL, 1, b"union"));
+		let stored = Signatures::<Test>::get([1; 16]).expect("registered; qed");
+		assert_eq!(
+			(HOSPITAL, SignatureFormat::Regex, Severity::High, pattern(b"union"), 7),
+			(
+				stored.organisation,
+				stored.format,
+				stored.severity,
+				stored.pattern,
+				stored.registered_at
+			)
+		);
 	});
+}
+
+#[test]
+fn a_retired_signature_is_gone_and_the_deposit_goes_back() {
+	test(|| {
+		assert_ok!(register(HOSPITAL, 1, b"union"));
+		assert_ok!(register(HOSPITAL, 2, b"select"));
+		threat_events();
+		assert_ok!(retire(HOSPITAL, 1));
+
+		let retired = Event::SignatureRetired { signature: [1; 16], organisation: HOSPITAL };
+		assert_eq!(vec![retired], threat_events());
+		assert_eq!(SIGNATURE_DEPOSIT + 6, held(HOSPITAL));
+		assert!(!Signatures::<Test>::contains_key([1; 16]));
+		assert_noop!(retire(HOSPITAL, 1), Error::<Test>::SignatureUnknown);
+		assert_ok!(register(CLINIC, 1, b"anew"));
+	});
+}
+
+#[test]
+fn only_the_organisation_that_registered_a_signature_retires_it() {
+	test(|| {
+		assert_ok!(register(HOSPITAL, 1, b"union"));
+		assert_noop!(retire(CLINIC, 1), Error::<Test>::SignatureForeign);
+		assert_noop!(Threats::retire_signature(signed(CLINIC), HOSPITAL, [1; 16]), BadOrigin);
+		assert_ok!(Threats::retire_signature(signed(SIDECAR), HOSPITAL, [1; 16]));
+	});
+}
+
+#[test]
+fn a_longer_text_weighs_more() {
+	use frame_support::dispatch::GetDispatchInfo;
+	let weight = |length: usize| {
+		let call = Call::<Test>::register_signature {
+			organisation: HOSPITAL,
+			id: [1; 16],
+			format: SignatureFormat::Regex,
+			severity: Severity::High,
+			pattern: pattern(&vec![b'x'; length]),
+		};
+		call.get_dispatch_info().call_weight
+	};
+	assert_eq!(<Test as Config>::WeightInfo::register_signature(64), weight(64));
+	assert!(weight(64).ref_time() > weight(1).ref_time());
 }
