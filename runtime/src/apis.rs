@@ -17,6 +17,8 @@ use sp_runtime::{
 use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
 
+use pallet_emr::{Expirable, PatientId, RecordId, Scope, runtime_api::*};
+
 use crate::{opaque::SessionKeys, *};
 
 impl_runtime_apis! {
@@ -162,6 +164,44 @@ impl_runtime_apis! {
 		}
 	}
 
+	impl pallet_emr::runtime_api::EmrApi<Block, AccountId, BlockNumber> for Runtime {
+		fn record(record: RecordId) -> Option<RecordView<AccountId, BlockNumber>> {
+			Emr::record_view(record)
+		}
+
+		fn live_grant(
+			record: RecordId,
+			reader: AccountId,
+		) -> Option<GrantView<AccountId, BlockNumber>> {
+			Emr::live_grant_view(record, reader)
+		}
+
+		fn grants_of_record(
+			record: RecordId,
+			after: Option<(Scope, AccountId)>,
+			limit: u32,
+		) -> GrantPage<AccountId, BlockNumber> {
+			Emr::grants_page(record, after, limit)
+		}
+
+		fn records_of_patient(
+			patient: PatientId,
+			after: Option<RecordId>,
+			limit: u32,
+		) -> RecordPage {
+			Emr::records_page(patient, after, limit)
+		}
+
+		fn expiring_grants(
+			from: BlockNumber,
+			until: BlockNumber,
+			after: Option<(BlockNumber, Expirable<AccountId>)>,
+			limit: u32,
+		) -> ExpiringPage<AccountId, BlockNumber> {
+			Emr::expiring_page(from, until, after, limit)
+		}
+	}
+
 	impl sp_genesis_builder::GenesisBuilder<Block> for Runtime {
 		fn build_state(config: Vec<u8>) -> sp_genesis_builder::Result {
 			build_state::<RuntimeGenesisConfig>(config)
@@ -173,6 +213,51 @@ impl_runtime_apis! {
 
 		fn preset_names() -> Vec<sp_genesis_builder::PresetId> {
 			crate::genesis::preset_names()
+		}
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	impl frame_benchmarking::Benchmark<Block> for Runtime {
+		fn benchmark_metadata(extra: bool) -> (
+			Vec<frame_benchmarking::BenchmarkList>,
+			Vec<frame_support::traits::StorageInfo>,
+		) {
+			use frame_benchmarking::BenchmarkList;
+			use frame_support::traits::StorageInfoTrait;
+			let mut list = Vec::<BenchmarkList>::new();
+			list_benchmarks!(list, extra);
+			(list, AllPalletsWithSystem::storage_info())
+		}
+
+		fn dispatch_benchmark(
+			config: frame_benchmarking::BenchmarkConfig,
+		) -> Result<Vec<frame_benchmarking::BenchmarkBatch>, alloc::string::String> {
+			use frame_benchmarking::BenchmarkBatch;
+			use frame_support::traits::WhitelistedStorageKeys;
+			let whitelist = AllPalletsWithSystem::whitelisted_storage_keys();
+			let mut batches = Vec::<BenchmarkBatch>::new();
+			let params = (&config, &whitelist);
+			add_benchmarks!(params, batches);
+			Ok(batches)
+		}
+	}
+
+	#[cfg(feature = "try-runtime")]
+	impl frame_try_runtime::TryRuntime<Block> for Runtime {
+		fn on_runtime_upgrade(checks: frame_try_runtime::UpgradeCheckSelect) -> (Weight, Weight) {
+			let weight = Executive::try_runtime_upgrade(checks)
+				.expect("the migrations hold what they promise");
+			(weight, crate::configs::RuntimeBlockWeights::get().max_block)
+		}
+
+		fn execute_block(
+			block: <Block as BlockT>::LazyBlock,
+			state_root_check: bool,
+			signature_check: bool,
+			select: frame_try_runtime::TryStateSelect,
+		) -> Weight {
+			Executive::try_execute_block(block, state_root_check, signature_check, select)
+				.expect("the block executes and leaves a sound state")
 		}
 	}
 }

@@ -1,12 +1,15 @@
-//! Genesis presets: `development` (one validator) and `local_testnet` (four, so that one may fail).
+//! Genesis presets: `development` (one validator) and `local` (four, so that one may fail).
 
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
 use serde_json::Value;
-use sp_genesis_builder::{DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET, PresetId};
+use sp_genesis_builder::{DEV_RUNTIME_PRESET, PresetId};
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
 use crate::{BalancesConfig, RuntimeGenesisConfig, SudoConfig, UNIT};
+
+/// The name of the preset with four validators.
+pub const LOCAL_PRESET: &str = "local";
 
 /// What each well-known development account starts with.
 const ENDOWMENT: u128 = 1_000_000 * UNIT;
@@ -24,7 +27,7 @@ const VALIDATORS: [Validator; 4] = [
 pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
 	let patch = match id.as_ref() {
 		DEV_RUNTIME_PRESET => preset(&VALIDATORS[..1]),
-		LOCAL_TESTNET_RUNTIME_PRESET => preset(&VALIDATORS),
+		LOCAL_PRESET => preset(&VALIDATORS),
 		_ => return None,
 	};
 	Some(serde_json::to_vec(&patch).expect("a JSON value is serialisable; qed"))
@@ -32,7 +35,7 @@ pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
 
 /// The names of the presets.
 pub fn preset_names() -> Vec<PresetId> {
-	vec![PresetId::from(DEV_RUNTIME_PRESET), PresetId::from(LOCAL_TESTNET_RUNTIME_PRESET)]
+	vec![PresetId::from(DEV_RUNTIME_PRESET), PresetId::from(LOCAL_PRESET)]
 }
 
 fn preset(validators: &[Validator]) -> Value {

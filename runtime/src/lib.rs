@@ -5,6 +5,14 @@
 extern crate alloc;
 
 pub mod apis;
+#[cfg(feature = "runtime-benchmarks")]
+#[macro_use]
+mod benchmarks {
+	frame_benchmarking::define_benchmarks!(
+		[pallet_emr, Emr]
+		[pallet_threats, Threats]
+	);
+}
 pub mod configs;
 pub mod genesis;
 pub mod opaque;
@@ -58,8 +66,12 @@ pub type TxExtension = (
 pub type UncheckedExtrinsic =
 	generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
 
-/// Migrations of the release in preparation; emptied when it is out.
+/// Migrations of the release in preparation; emptied when it is out. None before the first one.
 pub type Unreleased = ();
+/// Migrations that run at every upgrade.
+pub type Permanent = ();
+/// What runs when the code has changed.
+pub type Migrations = (Unreleased, Permanent);
 
 /// Executes blocks.
 pub type Executive = frame_executive::Executive<
@@ -68,6 +80,7 @@ pub type Executive = frame_executive::Executive<
 	frame_system::ChainContext<Runtime>,
 	Runtime,
 	AllPalletsWithSystem,
+	Migrations,
 >;
 
 #[sp_version::runtime_version]
@@ -76,10 +89,10 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
 	spec_name: alloc::borrow::Cow::Borrowed("caregrid"),
 	impl_name: alloc::borrow::Cow::Borrowed("caregrid"),
 	authoring_version: 1,
-	spec_version: 100,
+	spec_version: 101,
 	impl_version: 1,
 	apis: apis::RUNTIME_API_VERSIONS,
-	transaction_version: 1,
+	transaction_version: 2,
 	system_version: 1,
 };
 

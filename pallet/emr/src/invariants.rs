@@ -1,77 +1,131 @@
 //! What must hold of the storage after every block, and is checked after every unit test.
 
-use frame_support::{ensure, traits::Get};
+use caregrid_expiry::DueBlock;
+use frame_support::{ensure, traits::GetStorageVersion};
 use sp_runtime::TryRuntimeError;
 
 use crate::*;
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
+		Self::check_version()?;
 		Self::check_organisations()?;
 		Self::check_patients()?;
 		Self::check_objects()?;
 		Self::check_records()?;
-		Self::check_grants()
+		Self::check_grants()?;
+		Self::check_expiries()
 	}
 
-	/// 1. Operators stand in ascending order, each once.
+	/// 1. The storage has the version that this code knows.
+	fn check_version() -> Result<(), TryRuntimeError> {
+		let known = Self::on_chain_storage_version() == Self::in_code_storage_version();
+		ensure!(known, "1: unknown storage version");
+		Ok(())
+	}
+
+	/// 2. Operators and emergency members stand in ascending order, each once.
+	/// 3. An organisation's `tombstones` equals the erased records that name it.
 	fn check_organisations() -> Result<(), TryRuntimeError> {
-		for organisation in Organisations::<T>::iter_values() {
-			let ascending = organisation.operators.windows(2).all(|pair| pair[0] < pair[1]);
-			ensure!(ascending, "1: operators out of order");
+		for (account, organisation) in Organisations::<T>::iter() {
+			let Organisation { operators, emergency, tombstones, .. } = organisation;
+			ensure!(operators.windows(2).all(|pair| pair[0] < pair[1]), "2: operators unordered");
+			ensure!(emergency.windows(2).all(|pair| pair[0] < pair[1]), "2: members unordered");
+			let buried = Records::<T>::iter_values()
+				.filter(
+					|entry| matches!(entry, RecordEntry::Erased(left) if left.custodian == account),
+				)
+				.count();
+			ensure!(tombstones as usize == buried, "3: tombstones differ");
 		}
 		Ok(())
 	}
 
-	/// 2. Every patient belongs to an organisation.
+	/// 4. Every patient belongs to an organisation.
 	fn check_patients() -> Result<(), TryRuntimeError> {
 		for patient in Patients::<T>::iter_values() {
 			let known = Organisations::<T>::contains_key(patient.organisation);
-			ensure!(known, "2: patient without organisation");
+			ensure!(known, "4: patient without organisation");
 		}
 		Ok(())
 	}
 
-	/// 3. An object's `anchored` equals the records that name it, is at least one and at most
-	///    its record count.
+	/// 5. An object's `anchored` equals the live records that name it, is at least one, and with
+	///    the erased ones at most its record count. Its custodian is an organisation.
 	fn check_objects() -> Result<(), TryRuntimeError> {
 		for (id, object) in Objects::<T>::iter() {
-			let named = Records::<T>::iter_values().filter(|record| record.object == id).count();
-			ensure!(object.anchored as usize == named, "3: anchored count differs");
-			let bounded = object.anchored >= 1 && object.anchored <= object.record_count;
-			ensure!(bounded, "3: anchored count out of bounds");
+			let named = Records::<T>::iter_values()
+				.filter_map(RecordEntry::live)
+				.filter(|record| record.object == id)
+				.count();
+			ensure!(object.anchored as usize == named, "5: anchored count differs");
+			let used = object.anchored.saturating_add(object.erased);
+			let bounded = object.anchored >= 1 && used <= object.record_count;
+			ensure!(bounded, "5: record counts out of bounds");
+			let known = Organisations::<T>::contains_key(object.custodian);
+			ensure!(known, "5: custodian unknown");
 		}
 		Ok(())
 	}
 
-	/// 4. Every record lies within an existing object, and its patient is known to the custodian.
+	/// 6. Every live record lies within an existing object, its patient is known to the custodian,
+	///    and the patient's list has it and nothing else.
 	fn check_records() -> Result<(), TryRuntimeError> {
-		for record in Records::<T>::iter_values() {
-			let object = Objects::<T>::get(record.object).ok_or("4: record without object")?;
+		let mut live = 0usize;
+		for (id, entry) in Records::<T>::iter() {
+			let Some(record) = entry.live() else { continue };
+			let object = Objects::<T>::get(record.object).ok_or("6: record without object")?;
 			let end = record.offset.checked_add(record.length);
-			ensure!(end.is_some_and(|end| end <= object.size), "4: record outside object");
-			let patient = Patients::<T>::get(record.patient).ok_or("4: record without patient")?;
-			ensure!(patient.organisation == object.custodian, "4: foreign patient");
+			ensure!(end.is_some_and(|end| end <= object.size), "6: record outside object");
+			let patient = Patients::<T>::get(record.patient).ok_or("6: record without patient")?;
+			ensure!(patient.organisation == object.custodian, "6: foreign patient");
+			let listed = PatientRecords::<T>::contains_key(record.patient, id);
+			ensure!(listed, "6: record not listed");
+			live = live.saturating_add(1);
 		}
+		ensure!(PatientRecords::<T>::iter_keys().count() == live, "6: lists and records differ");
 		Ok(())
 	}
 
-	/// 5. `GrantCount` equals the grants of each scope, and stays within its bound.
-	/// 6. No grant outlives what it covers.
+	/// 7. `GrantCount` equals the grants of each scope, and stays within its bound.
+	/// 8. No grant outlives what it covers.
 	fn check_grants() -> Result<(), TryRuntimeError> {
-		for (scope, _, _) in Grants::<T>::iter() {
+		for scope in Grants::<T>::iter_keys().map(|(scope, _)| scope) {
 			let covered = match scope {
-				Scope::Record(record) => Records::<T>::contains_key(record),
+				Scope::Record(record) => Self::live_record(record).is_ok(),
 				Scope::Patient(patient) => Patients::<T>::contains_key(patient),
 			};
-			ensure!(covered, "6: grant without scope");
-			ensure!(GrantCount::<T>::contains_key(scope), "5: grant without count");
+			ensure!(covered, "8: grant without scope");
+			ensure!(GrantCount::<T>::contains_key(scope), "7: grant without count");
 		}
 		for (scope, count) in GrantCount::<T>::iter() {
-			let grants = Grants::<T>::iter_prefix(scope).count();
-			ensure!(count as usize == grants, "5: grant count differs");
-			let bounded = count > 0 && count <= T::MaxGrantsPerScope::get();
-			ensure!(bounded, "5: grant count out of bounds");
+			let grants = Grants::<T>::iter_key_prefix(scope).count();
+			ensure!(count as usize == grants, "7: grant count differs");
+			ensure!(count > 0 && count <= Self::most_grants(), "7: grant count out of bounds");
+		}
+		Ok(())
+	}
+
+	/// 9. Every grant and request is indexed under its expiry, and the index has nothing else.
+	/// 10. What is indexed stands behind the cursor.
+	fn check_expiries() -> Result<(), TryRuntimeError> {
+		let grants = Grants::<T>::iter().map(|(scope, grantee, grant)| {
+			(DueBlock::new(grant.expires_at), Expirable::Grant(scope, grantee))
+		});
+		let requests = AccessRequests::<T>::iter().map(|(record, requester, request)| {
+			(DueBlock::new(request.expires_at), Expirable::Request(record, requester))
+		});
+		let mut expected = 0usize;
+		for (due, item) in grants.chain(requests) {
+			ensure!(Expiries::<T>::contains_key(due, item), "9: not indexed");
+			expected = expected.saturating_add(1);
+		}
+		ensure!(Expiries::<T>::iter_keys().count() == expected, "9: index and entries differ");
+		if let Some((due, item)) = ExpiryCursor::<T>::get() {
+			let cursor = Expiries::<T>::hashed_key_for(due, item);
+			let behind = Expiries::<T>::iter_keys()
+				.all(|(due, item)| Expiries::<T>::hashed_key_for(due, item) > cursor);
+			ensure!(behind, "10: indexed before the cursor");
 		}
 		Ok(())
 	}

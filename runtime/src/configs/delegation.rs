@@ -30,8 +30,8 @@ pub enum ProxyType {
 	/// Everything. The default must be the most permissive.
 	#[default]
 	Any,
-	/// What a sidecar does: anchoring, patients, threats. No deposit and no operator can be
-	/// touched with it.
+	/// What a sidecar does day by day: anchoring, patients, keys, reports, clean-up, threats. Who
+	/// steals it can neither name operators, nor decide on access, nor erase, nor move tokens.
 	Worker,
 }
 
@@ -43,8 +43,14 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 				call,
 				RuntimeCall::Emr(
 					pallet_emr::Call::register_patient { .. }
+						| pallet_emr::Call::register_patients { .. }
 						| pallet_emr::Call::store_emr { .. }
 						| pallet_emr::Call::store_emr_batch { .. }
+						| pallet_emr::Call::deliver_keys { .. }
+						| pallet_emr::Call::commit_proof { .. }
+						| pallet_emr::Call::report_storage_health { .. }
+						| pallet_emr::Call::report_integrity { .. }
+						| pallet_emr::Call::purge_expired { .. }
 				) | RuntimeCall::Threats(_)
 			),
 		}

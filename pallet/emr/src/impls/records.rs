@@ -1,4 +1,4 @@
-//! Objects and the records anchored in them.
+//! Objects, the records anchored in them, and their erasure.
 
 use alloc::vec::Vec;
 use frame_support::{
@@ -17,6 +17,7 @@ struct Anchoring<T: Config> {
 	/// What stands in storage, unless the object is new.
 	stored: Option<Object<T>>,
 	anchored: u32,
+	erased: u32,
 }
 
 impl<T: Config> Pallet<T> {
@@ -30,11 +31,12 @@ impl<T: Config> Pallet<T> {
 		anchoring.close()
 	}
 
+	/// Anchor records and return how many were good.
 	pub(crate) fn do_store_batch(
 		organisation: T::AccountId,
 		object: ObjectInfo,
 		records: &[RecordInfo],
-	) -> DispatchResult {
+	) -> Result<u32, DispatchError> {
 		ensure!(!records.is_empty(), Error::<T>::BatchEmpty);
 		let mut anchoring = Anchoring::<T>::open(organisation, object)?;
 		let rejected = records
@@ -42,17 +44,85 @@ impl<T: Config> Pallet<T> {
 			.filter_map(|record| anchoring.anchor(record).err().map(|reason| (record.id, reason)))
 			.collect::<Vec<_>>();
 
+		let good = records.len().saturating_sub(rejected.len()) as u32;
 		for (record, reason) in rejected {
 			Self::deposit_event(Event::RecordRejected { record, object: object.id, reason });
 		}
-		anchoring.close()
+		anchoring.close()?;
+		Ok(good)
 	}
 
 	/// What an object with `records` records occupies.
 	pub(crate) fn object_footprint(records: u32) -> Footprint {
 		let object = ObjectInfo::max_encoded_len() + T::AccountId::max_encoded_len();
-		let each = RecordInfo::max_encoded_len() + ObjectId::max_encoded_len();
-		Footprint::from_parts(1, object.saturating_add(each.saturating_mul(records as usize)))
+		let reports = ProofCommitment::<T>::max_encoded_len()
+			+ StorageHealth::<T>::max_encoded_len()
+			+ Integrity::<T>::max_encoded_len();
+		// The record itself, the object it names, and its entry in the patient's list.
+		let each = RecordInfo::max_encoded_len()
+			+ ObjectId::max_encoded_len()
+			+ PatientId::max_encoded_len()
+			+ RecordId::max_encoded_len();
+		let records = each.saturating_mul(records as usize);
+		Footprint::from_parts(1, object.saturating_add(reports).saturating_add(records))
+	}
+
+	/// The live record of an id, or why there is none.
+	pub(crate) fn live_record(id: RecordId) -> Result<Record<T>, Error<T>> {
+		let entry = Records::<T>::get(id).ok_or(Error::RecordUnknown)?;
+		entry.live().ok_or(Error::RecordErased)
+	}
+
+	/// Erase a record and return how many grants went with it.
+	pub(crate) fn do_erase_record(
+		custodian: T::AccountId,
+		id: RecordId,
+	) -> Result<u32, DispatchError> {
+		let record = Self::live_record(id)?;
+		let object = Objects::<T>::get(record.object).ok_or(Error::<T>::ObjectUnknown)?;
+		ensure!(object.custodian == custodian, Error::<T>::ObjectForeign);
+
+		let grants = Self::drop_grants(id, record.patient, &custodian)?;
+		Self::shrink_object(record.object, object)?;
+		Self::bury(&custodian, id)?;
+		PatientRecords::<T>::remove(record.patient, id);
+		Self::deposit_event(Event::RecordErased {
+			record: id,
+			object: record.object,
+			custodian: custodian.clone(),
+		});
+		if !Objects::<T>::contains_key(record.object) {
+			Self::deposit_event(Event::ObjectRemoved { object: record.object, custodian });
+		}
+		Ok(grants)
+	}
+
+	/// Take one record from an object, and the object away with its last.
+	fn shrink_object(id: ObjectId, mut object: Object<T>) -> DispatchResult {
+		object.anchored = object.anchored.saturating_sub(1);
+		object.erased = object.erased.saturating_add(1);
+		if object.anchored == 0 {
+			Objects::<T>::remove(id);
+			return object.ticket.drop(&object.custodian);
+		}
+		let footprint = Self::object_footprint(object.anchored);
+		object.ticket = object.ticket.update(&object.custodian, footprint)?;
+		Objects::<T>::insert(id, object);
+		Ok(())
+	}
+
+	/// Put a tombstone where the record stood. The custodian has just been paid more back.
+	fn bury(custodian: &T::AccountId, id: RecordId) -> DispatchResult {
+		let mut entry =
+			Organisations::<T>::get(custodian).ok_or(Error::<T>::OrganisationUnknown)?;
+		entry.tombstones = entry.tombstones.saturating_add(1);
+		let footprint = Self::organisation_footprint(entry.tombstones);
+		entry.ticket = entry.ticket.update(custodian, footprint)?;
+		Organisations::<T>::insert(custodian, entry);
+		let erased_at = frame_system::Pallet::<T>::block_number();
+		let tombstone = Tombstone { custodian: custodian.clone(), erased_at };
+		Records::<T>::insert(id, RecordEntry::Erased(tombstone));
+		Ok(())
 	}
 }
 
@@ -68,24 +138,24 @@ impl<T: Config> Anchoring<T> {
 				&& object.manifest_root == info.manifest_root;
 			ensure!(same, Error::ObjectMismatch);
 		}
-		let anchored = stored.as_ref().map_or(0, |object| object.anchored);
-		Ok(Self { id: info.id, custodian, info, stored, anchored })
+		let counts = stored.as_ref().map(|object| (object.anchored, object.erased));
+		let (anchored, erased) = counts.unwrap_or_default();
+		Ok(Self { id: info.id, custodian, info, stored, anchored, erased })
 	}
 
 	fn anchor(&mut self, record: &RecordInfo) -> Result<(), RejectReason> {
 		self.check(record)?;
-		Records::<T>::insert(
-			record.id,
-			Record {
-				patient: record.patient,
-				object: self.id,
-				offset: record.offset,
-				length: record.length,
-				digest: record.digest,
-				format: record.format,
-				anchored_at: frame_system::Pallet::<T>::block_number(),
-			},
-		);
+		let entry = Record {
+			patient: record.patient,
+			object: self.id,
+			offset: record.offset,
+			length: record.length,
+			digest: record.digest,
+			format: record.format,
+			anchored_at: frame_system::Pallet::<T>::block_number(),
+		};
+		Records::<T>::insert(record.id, RecordEntry::Live(entry));
+		PatientRecords::<T>::insert(record.patient, record.id, ());
 		self.anchored = self.anchored.saturating_add(1);
 		Pallet::<T>::deposit_event(Event::RecordStored {
 			record: record.id,
@@ -97,8 +167,13 @@ impl<T: Config> Anchoring<T> {
 	}
 
 	fn check(&self, record: &RecordInfo) -> Result<(), RejectReason> {
-		ensure!(!Records::<T>::contains_key(record.id), RejectReason::RecordExists);
-		ensure!(self.anchored < self.info.record_count, RejectReason::ObjectFull);
+		match Records::<T>::get(record.id) {
+			Some(RecordEntry::Live(_)) => return Err(RejectReason::RecordExists),
+			Some(RecordEntry::Erased(_)) => return Err(RejectReason::RecordErased),
+			None => {},
+		}
+		let used = self.anchored.saturating_add(self.erased);
+		ensure!(used < self.info.record_count, RejectReason::ObjectFull);
 		let end = record.offset.checked_add(record.length);
 		let inside = record.length > 0 && end.is_some_and(|end| end <= self.info.size);
 		ensure!(inside, RejectReason::OutsideObject);
@@ -110,32 +185,33 @@ impl<T: Config> Anchoring<T> {
 
 	/// Settle the deposit and write the object. A batch of which nothing was anchored leaves no trace.
 	fn close(self) -> DispatchResult {
-		let Self { id, custodian, info, stored, anchored } = self;
-		let is_new = stored.is_none();
-		let unchanged = stored.as_ref().map_or(anchored == 0, |object| object.anchored == anchored);
-		if unchanged {
+		let Self { id, custodian, info, stored, anchored, .. } = self;
+		if anchored == stored.as_ref().map_or(0, |object| object.anchored) {
 			return Ok(());
 		}
 		let footprint = Pallet::<T>::object_footprint(anchored);
-		let ticket = match stored {
-			Some(object) => object.ticket.update(&custodian, footprint)?,
-			None => T::ObjectConsideration::new(&custodian, footprint)?,
-		};
-		let ObjectInfo { size, record_count, manifest_root, .. } = info;
-		Objects::<T>::insert(
-			id,
-			Object {
-				custodian: custodian.clone(),
-				size,
-				record_count,
-				anchored,
-				manifest_root,
-				ticket,
-			},
-		);
-		if is_new {
-			Pallet::<T>::deposit_event(Event::ObjectStored { object: id, custodian });
+		if let Some(mut object) = stored {
+			object.anchored = anchored;
+			object.ticket = object.ticket.update(&custodian, footprint)?;
+			Objects::<T>::insert(id, object);
+			return Ok(());
 		}
+		let ticket = T::ObjectConsideration::new(&custodian, footprint)?;
+		let object = Object {
+			custodian: custodian.clone(),
+			size: info.size,
+			record_count: info.record_count,
+			anchored,
+			erased: 0,
+			manifest_root: info.manifest_root,
+			stored_at: frame_system::Pallet::<T>::block_number(),
+			proof: None,
+			health: None,
+			integrity: None,
+			ticket,
+		};
+		Objects::<T>::insert(id, object);
+		Pallet::<T>::deposit_event(Event::ObjectStored { object: id, custodian });
 		Ok(())
 	}
 }

@@ -27,6 +27,31 @@ fn an_expired_grant_gives_nothing() {
 }
 
 #[test]
+fn a_grant_is_extended_and_shortened() {
+	with_record().build_and_check(|| {
+		assert_ok!(grant(ALICE, 5, inline(1)));
+		assert_ok!(grant(ALICE, 50, inline(1)));
+		run_to_block(5);
+		assert!(Emr::live_grant(RECORD, &BOB).is_some());
+		assert_ok!(grant(ALICE, 7, inline(1)));
+		run_to_block(7);
+		assert!(Emr::live_grant(RECORD, &BOB).is_none());
+		assert_ok!(grant(ALICE, 9, inline(1)));
+		assert!(Emr::live_grant(RECORD, &BOB).is_some());
+	});
+}
+
+#[test]
+fn a_key_in_escrow_costs_what_a_pending_one_does() {
+	with_record().build_and_check(|| {
+		assert_ok!(grant(ALICE, 5, KeyState::Pending));
+		let pending = held(ALICE);
+		assert_ok!(grant(ALICE, 5, escrowed(1)));
+		assert_eq!(pending, held(ALICE));
+	});
+}
+
+#[test]
 fn a_grant_is_reported_and_paid_by_the_controller() {
 	with_record().build_and_check(|| {
 		assert_ok!(grant(ALICE, 5, KeyState::Pending));
@@ -34,14 +59,16 @@ fn a_grant_is_reported_and_paid_by_the_controller() {
 		assert_ok!(grant(ALICE, 5, inline(1)));
 
 		assert!(held(ALICE) > pending && pending > 0);
-		let granted = Event::AccessGranted {
+		let granted = |key_version| Event::AccessGranted {
 			scope: SCOPE,
+			patient: PATIENT,
 			grantee: BOB,
 			expires_at: 5,
 			custodian: HOSPITAL,
 			purpose: Purpose::Treatment,
+			key_version,
 		};
-		assert_eq!(emr_events(), vec![granted.clone(), granted]);
+		assert_eq!(emr_events(), vec![granted(None), granted(Some(1))]);
 	});
 }
 
@@ -71,7 +98,12 @@ fn a_revoked_grant_gives_nothing_and_its_deposit_goes_back() {
 		assert_eq!(before, held(ALICE));
 		assert_eq!(
 			emr_events(),
-			vec![Event::AccessRevoked { scope: SCOPE, grantee: BOB, custodian: HOSPITAL }]
+			vec![Event::AccessRevoked {
+				scope: SCOPE,
+				patient: PATIENT,
+				grantee: BOB,
+				custodian: HOSPITAL
+			}]
 		);
 		assert_noop!(Emr::revoke_access(signed(ALICE), SCOPE, BOB), Error::<Test>::GrantUnknown);
 	});

@@ -20,7 +20,7 @@ fn a_record_is_anchored_without_fee() {
 
 		assert_eq!(post.pays_fee, Pays::No);
 		assert!(held(HOSPITAL) > before);
-		let stored = Records::<Test>::get(RECORD).expect("anchored; qed");
+		let stored = Emr::live_record(RECORD).expect("anchored; qed");
 		assert_eq!((stored.object, stored.anchored_at), (OBJECT, 1));
 		assert_eq!(
 			emr_events(),
@@ -80,8 +80,9 @@ fn a_batch_sent_again_changes_nothing() {
 		let items = batch(vec![record(id(1)), record(id(2))]);
 		assert_ok!(Emr::store_emr_batch(signed(APP), HOSPITAL, object(OBJECT, 2), items.clone()));
 		let (before, deposit) = (Objects::<Test>::get(OBJECT), held(HOSPITAL));
-		assert_ok!(Emr::store_emr_batch(signed(APP), HOSPITAL, object(OBJECT, 2), items));
+		let post = Emr::store_emr_batch(signed(APP), HOSPITAL, object(OBJECT, 2), items);
 		assert_eq!((before, deposit), (Objects::<Test>::get(OBJECT), held(HOSPITAL)));
+		assert_eq!(Pays::Yes, post.expect("operator; qed").pays_fee);
 	});
 }
 
