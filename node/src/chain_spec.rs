@@ -1,12 +1,7 @@
 //! Chain specs made from the runtime's genesis presets.
 
+use caregrid_runtime_wasm::WASM_BINARY;
 use sc_service::{ChainType, GenericChainSpec, Properties};
-
-mod wasm {
-	// The build also names the uncompressed WASM, which nothing here needs.
-	#![allow(dead_code)]
-	include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
-}
 
 /// A chain spec, plain or raw.
 pub type ChainSpec = GenericChainSpec;
@@ -27,7 +22,7 @@ pub fn local() -> Result<ChainSpec, String> {
 		"CareGrid Local",
 		"caregrid_local",
 		ChainType::Local,
-		sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET,
+		caregrid_runtime::genesis::LOCAL_PRESET,
 	)
 }
 
@@ -37,7 +32,7 @@ fn from_preset(
 	chain_type: ChainType,
 	preset: &str,
 ) -> Result<ChainSpec, String> {
-	let wasm = wasm::WASM_BINARY.ok_or("the node was built without the runtime's WASM")?;
+	let wasm = WASM_BINARY.ok_or("the node was built without the runtime's WASM")?;
 	Ok(ChainSpec::builder(wasm, None)
 		.with_name(name)
 		.with_id(id)

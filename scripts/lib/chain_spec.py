@@ -14,6 +14,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "chain-spec"
 NOTE = FOLDER / "made-by.json"
 #: File name and how the node calls it.
 SPECS = {"development": "dev", "local": "local"}
+#: Debian's packages: compiler, source of its standard library, linker.
+COMPILERS = ("rustc-web", "rust-web-src", "lld-19")
 #: Where a raw spec has the runtime: the well-known storage key `:code`.
 CODE_KEY = "0x" + b":code".hex()
 
@@ -44,27 +46,32 @@ def _export(node: Path, chain: str, *, raw: bool) -> str:
 def _write(made: dict[str, str]) -> int:
     for name, text in made.items():
         (FOLDER / name).write_text(text)
-    note = {
-        "source_sha256": _source(),
-        "runtime_sha256": _runtime(made),
-        "date": str(_today()),
-        "compilers": _compilers(),
-    }
-    NOTE.write_text(json.dumps(note, indent=2) + "\n")
+    write_note(NOTE, {"runtime_sha256": _runtime(made)})
     return 0
 
 
 def _check(made: dict[str, str]) -> int:
-    """Everything but the WASM must be equal, and the WASM's source; its bytes may differ with the folder."""
+    """The source and everything made of it must be equal; the WASM's bytes only with the noted compilers."""
     note = json.loads(NOTE.read_text())
     differing = [name for name, text in made.items() if _without_code(text) != _committed(name)]
-    if note["source_sha256"] != _source() or differing:
-        print(f"not what this source makes; run scripts/chain-spec: {' '.join(differing) or 'the runtime'}")
+    if note["source_sha256"] != source_digest():
+        differing.append("the runtime's source")
+    if note["runtime_sha256"] != _runtime(made):
+        if note["compilers"] == compilers():
+            differing.append("the WASM")
+        else:
+            print(f"the WASM cannot be compared: made by {note['compilers']}, here {compilers()}")
+    if differing:
+        print(f"not what this source makes; run scripts/chain-spec: {', '.join(differing)}")
         return 1
     print("the chain specs are what this source makes")
-    if note["runtime_sha256"] != _runtime(made):
-        print(f"the WASM's bytes differ, by folder or compiler: {note['compilers']}, here {_compilers()}")
     return 0
+
+
+def write_note(file: Path, facts: dict[str, object]) -> None:
+    """Write `facts` as JSON, with the source, the compilers and the day."""
+    note = {**facts, "date": str(_today()), "compilers": compilers(), "source_sha256": source_digest()}
+    file.write_text(json.dumps(note, indent=2) + "\n")
 
 
 def _committed(name: str) -> str:
@@ -77,7 +84,7 @@ def _without_code(text: str) -> str:
     return json.dumps(spec, sort_keys=True)
 
 
-def _source() -> str:
+def source_digest() -> str:
     """Return one hash over what the runtime is made of."""
     root, total = FOLDER.parent, hashlib.sha256()
     inside = [path for folder in ("pallet", "runtime") for path in (root / folder).rglob("*")]
@@ -94,10 +101,11 @@ def _runtime(made: dict[str, str]) -> str:
     return hashlib.sha256(bytes.fromhex(code[2:])).hexdigest()
 
 
-def _compilers() -> str:
-    return subprocess.run(
-        ["/usr/bin/rustc", "--version"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+def compilers() -> str:
+    """Return the versions of all that the WASM's bytes depend on, besides its source."""
+    query = ["/usr/bin/dpkg-query", "-W", "-f=${Package} ${Version}, ", *COMPILERS]
+    done = subprocess.run(query, check=True, capture_output=True, text=True)  # noqa: S603 - a fixed command
+    return done.stdout.rstrip(", ")
 
 
 def _today() -> dt.date:

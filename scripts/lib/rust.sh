@@ -1,32 +1,52 @@
-# The node: built once for each state of its source, kept outside the checkout. Sourced, not run.
+# The node, the runtime's WASM and whatever else cargo makes, all kept outside the checkout. Sourced, not run.
 #
 # The finished node lies under a hash of everything it is made of, so it can never be an old one. Compiled
-# crates are kept for each pair of compilers; the workspace's own are touched before a build of another state,
-# because cargo goes by modification times.
+# crates are kept for each pair of compilers.
+#
+# Cargo never works on the checkout but on a mirror of its Rust files, at one path for every checkout. Cargo mixes
+# the path of the runtime's crates into the names of symbols, so only one path gives one WASM
+# (docs/adr/0002-chain.md). And cargo goes by modification times: in the mirror they are those of the last
+# change of content, whichever checkout it came from.
 
 RUST_PACKAGES=(
     rustc-web cargo-web rust-web-src lld-19 # the WASM toolchain
     protobuf-compiler clang libclang-dev cmake g++ make pkg-config libssl-dev
 )
 WASM_TARGET=wasm32v1-none
+SOURCE=/tmp/caregrid-source
+# One set of features for the tests and the second run of clippy: then they share what they compile.
+TESTED_FEATURES=runtime-benchmarks,try-runtime
+TESTED_CRATES=(-p caregrid-expiry -p pallet-emr -p pallet-threats -p caregrid-runtime)
 
-rust_sources() {
-    (cd "$ROOT" && find Cargo.toml Cargo.lock scripts/lib/rust.sh pallet runtime node -type f -print0 |
-        LC_ALL=C sort -z)
-}
-
-# Sets RUST_KEY (the compilers) and NODE_KEY (compilers and source).
-rust_keys() {
+# Sets RUST_KEY (the compilers), NODE_KEY (compilers and source) and what cargo and the WASM's build go by. Each
+# run of cargo needs the same, or it would build the WASM anew.
+rust_setup() {
     command -v cargo >/dev/null || fail "install Rust's stable toolchain by rustup"
     RUST_KEY=$( (rustc -vV && dpkg-query -W rustc-web lld-19 2>/dev/null) | sha256sum | cut -c1-16)
-    NODE_KEY=$( (cd "$ROOT" && echo "$RUST_KEY" && rust_sources | xargs -0 sha256sum) | sha256sum | cut -c1-32)
+    NODE_KEY=$( (echo "$RUST_KEY" && node_hashes) | sha256sum | cut -c1-32)
     export CARGO_TARGET_DIR=$CACHE/cargo-$RUST_KEY
+    export WASM_BUILD_TOOLCHAIN=debian-wasm WASM_BUILD_WORKSPACE_HINT=$SOURCE
+    # Paths are remapped so that the WASM does not depend on where caches are.
+    WASM_BUILD_RUSTFLAGS="-C link-arg=--allow-undefined --remap-path-prefix=$SOURCE=/caregrid"
+    WASM_BUILD_RUSTFLAGS+=" --remap-path-prefix=$CARGO_TARGET_DIR=/target"
+    WASM_BUILD_RUSTFLAGS+=" --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+    export WASM_BUILD_RUSTFLAGS PATH=$CACHE/bin:$PATH
+}
+
+# Files, each ended by a zero byte: all that cargo needs to see.
+rust_sources() {
+    (cd "$ROOT" && find Cargo.toml Cargo.lock pallet runtime node weights -type f -print0 | LC_ALL=C sort -z)
+}
+
+# What the node is made of. Weights are measured beside it, not in it.
+node_hashes() {
+    (cd "$ROOT" && rust_sources | grep -zv '^weights/' | xargs -0 sha256sum scripts/lib/rust.sh)
 }
 
 # Sets CAREGRID_NODE to the node of this source, building it when there is none.
 ensure_node() {
     need_packages "${RUST_PACKAGES[@]}"
-    rust_keys
+    rust_setup
     export CAREGRID_NODE=$CACHE/node-$NODE_KEY/caregrid-node
     [ -x "$CAREGRID_NODE" ] && return
     ensure_wasm_toolchain
@@ -35,21 +55,86 @@ ensure_node() {
 
 build_node() {
     say "building the node: half an hour on two cores the first time, minutes after a change"
-    touch_changed
     local begun=$SECONDS
-    # Paths are remapped so that the WASM does not depend on where it was built.
-    local flags="-C link-arg=--allow-undefined --remap-path-prefix=$ROOT=/caregrid"
-    flags+=" --remap-path-prefix=$CARGO_TARGET_DIR=/target"
-    flags+=" --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
-    WASM_BUILD_TOOLCHAIN=debian-wasm WASM_BUILD_WORKSPACE_HINT=$ROOT WASM_BUILD_RUSTFLAGS=$flags \
-        PATH=$CACHE/bin:$PATH \
-        watched node cargo build --manifest-path "$ROOT/Cargo.toml" --release --locked -p caregrid-node
+    in_mirror watched node cargo_build -p caregrid-node
+    local key=$NODE_KEY
+    rust_setup
+    [ "$key" = "$NODE_KEY" ] || fail "the sources were changed meanwhile; run it again"
     mkdir -p "$CACHE/node-$NODE_KEY"
-    local wasm=$CARGO_TARGET_DIR/release/wbuild/caregrid-runtime/caregrid_runtime.compact.compressed.wasm
-    cp "$wasm" "$CACHE/node-$NODE_KEY/runtime.wasm"
+    cp "$(wasm_file)" "$CACHE/node-$NODE_KEY/runtime.wasm"
     cp "$CARGO_TARGET_DIR/release/caregrid-node" "$CAREGRID_NODE.part"
     mv "$CAREGRID_NODE.part" "$CAREGRID_NODE"
     say "the node is built ($((SECONDS - begun)) s)"
+}
+
+# build_wasm [FEATURE]: the runtime's WASM alone. Sets CAREGRID_WASM.
+build_wasm() {
+    need_packages "${RUST_PACKAGES[@]}"
+    rust_setup
+    ensure_wasm_toolchain
+    say "building the runtime's WASM${1:+ with $1}"
+    in_mirror watched wasm cargo_build -p caregrid-runtime-wasm ${1:+--features "$1"}
+    CAREGRID_WASM=$(wasm_file "${1:-}")
+}
+
+# wasm_file [FEATURE]: where the builder in runtime/wasm puts it.
+wasm_file() {
+    local name=caregrid_runtime${1:+_${1#runtime-}}
+    echo "$CARGO_TARGET_DIR/release/wbuild/caregrid-runtime/${name//-/_}.compact.compressed.wasm"
+}
+
+cargo_build() {
+    cargo build --manifest-path "$SOURCE/Cargo.toml" --release --locked "$@"
+}
+
+cargo_test() {
+    rust_setup
+    in_mirror cargo test --manifest-path "$SOURCE/Cargo.toml" --locked --features $TESTED_FEATURES "${TESTED_CRATES[@]}"
+}
+
+# Warnings are errors, without and with the features. Call it when the node is built: the first run shares the
+# node's build scripts and procedural macros, the second those of the tests.
+cargo_clippy() {
+    rust_setup
+    cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
+    local all=(cargo clippy --manifest-path "$SOURCE/Cargo.toml" --locked --all-targets)
+    in_mirror "${all[@]}" --release --workspace -- -D warnings
+    in_mirror "${all[@]}" --features $TESTED_FEATURES "${TESTED_CRATES[@]}" -- -D warnings
+}
+
+# in_mirror COMMAND...: run it while the mirror holds this checkout's sources and nobody changes them.
+in_mirror() (
+    own_mirror
+    exec 9<"$SOURCE"
+    flock -n 9 || {
+        say "waiting for another build"
+        flock 9
+    }
+    refresh_mirror
+    # Cargo reads its configuration from the working directory upwards, which must not lead through /tmp.
+    cd "$ROOT"
+    "$@"
+)
+
+# Everybody may write to /tmp, but nobody else's sources may be compiled.
+own_mirror() {
+    mkdir -m 700 "$SOURCE" 2>/dev/null || true
+    [ ! -L "$SOURCE" ] && [ "$(stat -c '%F %u %a' "$SOURCE")" = "directory $(id -u) 700" ] ||
+        fail "$SOURCE must be a folder that is yours alone (mode 700); have it removed"
+}
+
+# Copy what differs, remove what is gone, and leave the rest alone with its modification time.
+refresh_mirror() {
+    local file library
+    while IFS= read -r -d '' file; do
+        cmp -s "$ROOT/$file" "$SOURCE/$file" && continue
+        install -D -m 600 "$ROOT/$file" "$SOURCE/$file"
+        # docify puts parts of tests into the documentation, and cargo does not know.
+        library=$SOURCE/${file%%/src/*}/src/lib.rs
+        [ ! -f "$library" ] || touch "$library"
+    done < <(rust_sources)
+    comm -z -13 <(rust_sources) <(cd "$SOURCE" && find . -type f -printf '%P\0' | LC_ALL=C sort -z) |
+        (cd "$SOURCE" && xargs -0 -r rm --)
 }
 
 # Debian's compiler has no WASM standard library; it is compiled from Debian's source, in half a minute.
@@ -77,23 +162,16 @@ ensure_wasm_toolchain() {
     touch "$stamp"
 }
 
-# Make cargo look at the workspace's own files when they are not those of its last build here.
-touch_changed() {
-    local stamp=$CARGO_TARGET_DIR/.caregrid-source
-    mkdir -p "$CARGO_TARGET_DIR"
-    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$ROOT $NODE_KEY" ] && return
-    (cd "$ROOT" && find pallet runtime node -name '*.rs' -exec touch {} +)
-    echo "$ROOT $NODE_KEY" >"$stamp"
-}
-
 # watched NAME COMMAND...: as `logged`, with a line each minute that says how far cargo has come.
 watched() {
     local log=$CACHE/logs/$1.log status=0
     shift
     mkdir -p "$CACHE/logs"
+    set -m # a process group of its own, so that all of it can be ended
     "$@" >"$log" 2>&1 &
     local child=$!
-    trap 'kill $child 2>/dev/null' EXIT
+    set +m
+    trap 'kill -- -$child 2>/dev/null' EXIT
     while kill -0 $child 2>/dev/null; do
         for _ in $(seq 60); do
             kill -0 $child 2>/dev/null || break
