@@ -33,7 +33,8 @@
         │   ├── FileIdMismatch
         │   ├── SealBroken
         │   └── FragmentsMissing
-        ├── CallRejected            the chain executed the call and refused it
+        ├── CallRejected            the chain refused the call; :mod:`caregrid.chain.refusals` has
+        │                           a subclass for each error of its pallets
         ├── KeyStoreLocked
         ├── PortTaken
         ├── ConfigInvalid
@@ -288,7 +289,7 @@ class FragmentsMissing(IntegrityFailed):
 
 
 class CallRejected(Fatal):
-    """The chain executed the call and refused it."""
+    """The chain refused the call; the message names the refusal."""
 
     code = "CALL_REJECTED"
     exit_code = 22

@@ -28,8 +28,6 @@ _REGISTRIES: Final = SetUpLock()
 RPC_TIMEOUT_S: Final = 20.0
 #: A client collects unread messages; after so many pieces of work it is replaced.
 RECYCLE_AFTER: Final = 5_000
-#: Where polkadot-sdk keeps the type today; without it the library takes a list for a tuple.
-_TYPES: Final = {"bounded_collections::bounded_vec::BoundedVec": "BoundedVec"}
 
 
 class Connection:
@@ -119,8 +117,10 @@ class Connection:
     def _set_up(self, socket: Any) -> Any:
         from substrateinterface import SubstrateInterface  # noqa: PLC0415 - half a second to import
 
+        from caregrid.chain.scale import type_registry  # noqa: PLC0415 - likewise
+
         client = SubstrateInterface(
-            websocket=socket, auto_reconnect=False, auto_discover=False, type_registry={"types": _TYPES}
+            websocket=socket, auto_reconnect=False, auto_discover=False, type_registry=type_registry()
         )
         genesis = client.get_block_hash(0)
         if self._genesis is not None and genesis != self._genesis:

@@ -5,23 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from caregrid.chain import blocks, values
-from caregrid.chain.calls import scope_value
+from caregrid.chain.calls import params
 from caregrid.chain.connection import Connection
+from caregrid.chain.limits import MAX_PAGE
 from caregrid.chain.port import Chain
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from caregrid.chain.port import (
+        AccessRequest,
+        AttackSignature,
         BlockRef,
         EncryptionKey,
+        ExpiringPage,
+        ExpiryCursor,
         FinalizedBlock,
         Grant,
+        GrantCursor,
+        GrantPage,
+        IpBlock,
+        IpNet,
         Organisation,
         Patient,
         Record,
+        RecordPage,
+        RecordView,
         Scope,
         StoredObject,
+        Tombstone,
     )
 
 T = TypeVar("T")
@@ -38,16 +50,34 @@ class SubstrateChain(Chain):
         return await self._connection.run(blocks.finalized_head)
 
     async def record(self, record_id: bytes) -> Record | None:
-        """Return one record, or None when it is not anchored."""
-        value = await self._value("Emr", "Records", record_id)
-        return None if value is None else values.to_record(record_id, value)
+        """Return one record, or None when it is not anchored, or erased."""
+        entry = await self._value("Emr", "Records", record_id)
+        return None if entry is None else values.to_record(record_id, entry)
 
     async def records(self, record_ids: Sequence[bytes]) -> dict[bytes, Record]:
-        """Return those of the given records that are anchored, in one round trip."""
+        """Return those of the given records that are anchored and not erased, in one round trip."""
         if not record_ids:
             return {}
-        found = await self._connection.run(lambda client: _query_records(client, record_ids))
-        return {record_id: values.to_record(record_id, value) for record_id, value in found.items()}
+        entries = await self._connection.run(lambda client: _query_records(client, record_ids))
+        found = {record_id: values.to_record(record_id, entry) for record_id, entry in entries.items()}
+        return {record_id: record for record_id, record in found.items() if record is not None}
+
+    async def tombstone(self, record_id: bytes) -> Tombstone | None:
+        """Return what is left of an erased record, or None when it was never erased."""
+        entry = await self._value("Emr", "Records", record_id)
+        return None if entry is None else values.to_tombstone(record_id, entry)
+
+    async def record_view(self, record_id: bytes) -> RecordView | None:
+        """Return what stands under an id: a record with its custodian, a tombstone, or None."""
+        view = await self._asked("record", _hex(record_id))
+        return None if view is None else values.to_record_view(record_id, view)
+
+    async def records_of_patient(
+        self, patient_id: bytes, *, after: bytes | None = None, limit: int = MAX_PAGE
+    ) -> RecordPage:
+        """Return some of a patient's records; pass a page's `next` as `after` to go on."""
+        start = None if after is None else _hex(after)
+        return values.to_record_page(await self._asked("records_of_patient", _hex(patient_id), start, limit))
 
     async def stored_object(self, object_id: bytes) -> StoredObject | None:
         """Return one object."""
@@ -71,20 +101,57 @@ class SubstrateChain(Chain):
 
     async def grant(self, scope: Scope, grantee: bytes) -> Grant | None:
         """Return one grant, live or not."""
-        value = await self._value("Emr", "Grants", scope_value(scope), grantee)
+        value = await self._value("Emr", "Grants", params.scope(scope), grantee)
         return None if value is None else values.to_grant(scope, grantee, value)
 
     async def grants(self, scope: Scope) -> Sequence[Grant]:
         """Return every grant of a scope, live or not."""
-        found = await self._at_finalized(
-            lambda client, head: [
-                (account.value, grant.value)
-                for account, grant in client.query_map(
-                    "Emr", "Grants", [scope_value(scope)], block_hash=head, page_size=100
-                )
-            ]
-        )
-        return [values.to_grant(scope, values.to_account(account), grant) for account, grant in found]
+        found = await self._map("Emr", "Grants", params.scope(scope))
+        return [values.to_grant(scope, grantee, value) for grantee, value in found]
+
+    async def live_grant(self, record_id: bytes, reader: bytes) -> Grant | None:
+        """Return the grant that lets `reader` read a record now, its own before its patient's."""
+        view = await self._asked("live_grant", _hex(record_id), _hex(reader))
+        return None if view is None else values.to_grant_view(view)
+
+    async def grants_of_record(
+        self, record_id: bytes, *, after: GrantCursor | None = None, limit: int = MAX_PAGE
+    ) -> GrantPage:
+        """Return some of the live grants that cover a record, its own before its patient's."""
+        start = None if after is None else (params.scope(after[0]), _hex(after[1]))
+        return values.to_grant_page(await self._asked("grants_of_record", _hex(record_id), start, limit))
+
+    async def expiring_grants(
+        self, start: int, end: int, *, after: ExpiryCursor | None = None, limit: int = MAX_PAGE
+    ) -> ExpiringPage:
+        """Return some of the grants that expire at a block from `start` up to but not `end`."""
+        cursor = None if after is None else (after[0], params.expirable(after[1]))
+        return values.to_expiring_page(await self._asked("expiring_grants", start, end, cursor, limit))
+
+    async def access_request(self, record_id: bytes, requester: bytes) -> AccessRequest | None:
+        """Return one request, live or not."""
+        value = await self._value("Emr", "AccessRequests", record_id, requester)
+        return None if value is None else values.to_request(record_id, requester, value)
+
+    async def access_requests(self, record_id: bytes) -> Sequence[AccessRequest]:
+        """Return every request for a record, live or not."""
+        found = await self._map("Emr", "AccessRequests", _hex(record_id))
+        return [values.to_request(record_id, requester, value) for requester, value in found]
+
+    async def ip_block(self, net: IpNet, organisation: bytes) -> IpBlock | None:
+        """Return an organisation's block of exactly this network, live or not."""
+        value = await self._value("Threats", "Blocks", params.network(net), organisation)
+        return None if value is None else values.to_ip_block(net, organisation, value)
+
+    async def ip_blocks(self, net: IpNet) -> Sequence[IpBlock]:
+        """Return every organisation's block of exactly this network, live or not."""
+        found = await self._map("Threats", "Blocks", params.network(net))
+        return [values.to_ip_block(net, organisation, value) for organisation, value in found]
+
+    async def signature(self, signature_id: bytes) -> AttackSignature | None:
+        """Return one attack signature."""
+        value = await self._value("Threats", "Signatures", signature_id)
+        return None if value is None else values.to_signature(signature_id, value)
 
     async def balance(self, account: bytes) -> int:
         """Return the account's free balance in plancks."""
@@ -101,9 +168,27 @@ class SubstrateChain(Chain):
         await self._connection.close()
 
     async def _value(self, pallet: str, item: str, *keys: Any) -> Any:
-        params = ["0x" + key.hex() if isinstance(key, bytes) else key for key in keys]
+        encodable = [_hex(key) if isinstance(key, bytes) else key for key in keys]
         return await self._at_finalized(
-            lambda client, head: client.query(pallet, item, params, block_hash=head).value
+            lambda client, head: client.query(pallet, item, encodable, block_hash=head).value
+        )
+
+    async def _map(self, pallet: str, item: str, first_key: Any) -> list[tuple[bytes, Mapping[str, Any]]]:
+        """Return a double map's entries under its first key; the second is an account."""
+        found = await self._at_finalized(
+            lambda client, head: [
+                (account.value, value.value)
+                for account, value in client.query_map(
+                    pallet, item, [first_key], block_hash=head, page_size=100
+                )
+            ]
+        )
+        return [(values.to_account(account), value) for account, value in found]
+
+    async def _asked(self, method: str, *arguments: Any) -> Any:
+        """Return what the runtime's `EmrApi` answers."""
+        return await self._at_finalized(
+            lambda client, head: client.runtime_call("EmrApi", method, list(arguments), head).value
         )
 
     async def _at_finalized(self, read: Callable[[Any, str], T]) -> T:
@@ -112,10 +197,13 @@ class SubstrateChain(Chain):
 
 def _query_records(client: Any, record_ids: Sequence[bytes]) -> dict[bytes, Any]:
     keys = {
-        client.create_storage_key("Emr", "Records", ["0x" + record_id.hex()]): record_id
-        for record_id in record_ids
+        client.create_storage_key("Emr", "Records", [_hex(record_id)]): record_id for record_id in record_ids
     }
     by_hex = {key.to_hex(): record_id for key, record_id in keys.items()}
     head = client.get_chain_finalised_head()
     found = client.query_multi(list(keys), block_hash=head)
     return {by_hex[key.to_hex()]: value.value for key, value in found if value.value is not None}
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()

@@ -5,17 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from caregrid import errors
+from caregrid.chain import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-#: Errors of `pallet-emr` that have an exception of their own.
-_BY_NAME: Final[Mapping[str, type[errors.CaregridError]]] = {
-    "RecordUnknown": errors.RecordUnknown,
-    "PatientUnknown": errors.PatientUnknown,
-    "GrantUnknown": errors.NoGrant,
-    "NoEncryptionKey": errors.NoEncryptionKey,
-}
 
 #: The pool has the extrinsic, or had it a moment ago: it may well be ours.
 MAYBE_OURS: Final = frozenset({1012, 1013})
@@ -23,9 +16,20 @@ MAYBE_OURS: Final = frozenset({1012, 1013})
 NONCE_TAKEN: Final = 1014
 #: Invalid transaction; the text says why.
 INVALID: Final = 1010
+#: The node, or the runtime in it, could not make sense of the bytes.
+UNDECODABLE: Final = frozenset({1001, 1002})
+
+#: What an invalid transaction's text means. Ours are mended by signing anew.
+_OLD: Final[Mapping[str, type[refusals.Refusal]]] = {
+    "bad signature": refusals.pool.BadSignature,
+    "bad proof": refusals.pool.BadSignature,
+    "ancient birth block": refusals.pool.EraEnded,
+    "outdated": refusals.pool.NonceTaken,
+    "will be valid in the future": refusals.pool.NonceTaken,
+}
 
 
-def rejection(events: Sequence[Mapping[str, Any]], metadata: Any) -> errors.CaregridError | None:
+def rejection(events: Sequence[Mapping[str, Any]], metadata: Any) -> errors.CallRejected | None:
     """Return why an extrinsic failed, from its events, or None when it and all inner calls succeeded.
 
     `utility.batch` and `proxy` report success though an inner call failed; their inner results count.
@@ -44,22 +48,25 @@ def _failure(event: Mapping[str, Any]) -> Any | None:
             return fields["dispatch_error"]
         case ("Utility", "ItemFailed" | "BatchInterrupted"):
             return fields["error"]
-        case ("Proxy", "ProxyExecuted") | ("Multisig", "MultisigExecuted") | ("Sudo", "Sudid"):
+        case (
+            ("Proxy", "ProxyExecuted")
+            | ("Multisig", "MultisigExecuted")
+            | ("Sudo", "Sudid" | "SudoAsDone")
+            | ("Utility", "DispatchedAs")
+        ):
             result = fields.get("result", fields.get("sudo_result"))
             return result["Err"] if isinstance(result, dict) and "Err" in result else None
     return None
 
 
-def _explain(failure: Any, metadata: Any) -> errors.CaregridError:
+def _explain(failure: Any, metadata: Any) -> errors.CallRejected:
     if not isinstance(failure, dict) or "Module" not in failure:
         return errors.CallRejected(pallet="System", name=_flat(failure))
     index, code = failure["Module"]["index"], failure["Module"]["error"]
     number = bytes.fromhex(code[2:])[0] if isinstance(code, str) else int(code)
     known = metadata.get_module_error(module_index=index, error_index=number)
     pallet = next((item.value["name"] for item in metadata.pallets if item.value["index"] == index), "?")
-    if pallet == "Emr" and known.name in _BY_NAME:
-        return _BY_NAME[known.name]()
-    return errors.CallRejected(pallet=pallet, name=known.name, docs=" ".join(known.docs).strip())
+    return refusals.refusal(pallet, known.name, " ".join(known.docs).strip())
 
 
 def _flat(failure: Any) -> str:
@@ -68,18 +75,25 @@ def _flat(failure: Any) -> str:
     return str(failure)
 
 
-def nonce_is_off(code: int, text: str) -> bool:
-    """Tell whether a pool error means that our count of nonces, or the signed runtime version, is old."""
-    stale = ("outdated", "bad signature", "will be valid in the future", "bad proof")
-    return code == NONCE_TAKEN or (code == INVALID and any(word in text.lower() for word in stale))
+def may_be_signed_anew(code: int, text: str) -> bool:
+    """Tell whether a pool error means that our nonce, era or runtime version is old."""
+    return _old(code, text) is not None
 
 
-def pool_refusal(code: int, text: str) -> errors.CaregridError:
+def pool_refusal(code: int, text: str) -> errors.CallRejected:
     """Return the error for an extrinsic that the pool would not take."""
+    old = _old(code, text)
+    if old is not None:
+        return old()
     if code == INVALID and "pay" in text.lower():
-        return errors.CallRejected(
-            pallet="TransactionPayment",
-            name="Payment",
-            docs="the account cannot pay the fee; transfer tokens to it",
-        )
-    return errors.CallRejected(pallet="TransactionPool", name=str(code), docs=text)
+        return refusals.pool.FeeUnpayable()
+    if code in UNDECODABLE:
+        return refusals.pool.Undecodable()
+    return errors.CallRejected(pallet=refusals.pool.PoolRefusal.PALLET, name=str(code), docs=text)
+
+
+def _old(code: int, text: str) -> type[refusals.Refusal] | None:
+    if code == NONCE_TAKEN:
+        return refusals.pool.NonceTaken
+    found = (kind for word, kind in _OLD.items() if word in text.lower())
+    return next(found, None) if code == INVALID else None

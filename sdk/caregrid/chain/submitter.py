@@ -16,12 +16,14 @@ from caregrid.chain import blocks, rejections
 from caregrid.chain.blocks import ExtrinsicIndex, extrinsic_hash
 from caregrid.chain.connection import Connection
 from caregrid.chain.port import Receipt, Submitter
-from caregrid.errors import CallRejected, CaregridError, ChainTimeout, ChainUnreachable
+from caregrid.chain.refusals.pool import NonceTaken
+from caregrid.errors import CaregridError, ChainTimeout, ChainUnreachable, InputInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from caregrid.chain.port import Call
+    from caregrid.errors import CallRejected
 
 #: Blocks an extrinsic stays valid: 128 seconds. A power of two (RFC of mortal eras, `sp_runtime::Era`).
 ERA_PERIOD: Final = 64
@@ -38,8 +40,12 @@ class _Sent:
     last: int  #: the last block that can include it
 
 
-class _NonceOff(Exception):
-    pass
+class _SignAnew(Exception):
+    """What was signed is old: the nonce, the era, or the runtime's version."""
+
+    def __init__(self, refusal: CallRejected) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 class SubstrateSubmitter(Submitter):
@@ -86,20 +92,18 @@ class SubstrateSubmitter(Submitter):
         await self._connection.close()
 
     async def _send(self, call: Call) -> _Sent | CaregridError:
+        refusal: CaregridError = NonceTaken()
         for attempt in range(MAX_SIGNINGS):
             try:
                 return await self._sign_and_send(call)
-            except _NonceOff:
+            except _SignAnew as old:
+                refusal = old.refusal
                 self._nonce = None
                 await asyncio.sleep(attempt * blocks.POLL_INTERVAL_S)
             except CaregridError as error:
                 self._nonce = None
                 return error
-        return CallRejected(
-            pallet="TransactionPool",
-            name="Nonce",
-            docs="another process signs with this account's key; give each its own operator key",
-        )
+        return refusal
 
     async def _sign_and_send(self, call: Call) -> _Sent:
         raw, sent = await self._connection.run(lambda client: self._signed(client, call))
@@ -114,7 +118,7 @@ class SubstrateSubmitter(Submitter):
         _follow_upgrade(client)
         born = blocks.finalized_head(client).number
         nonce = self._next_nonce(client)
-        composed = client.compose_call(call.pallet, call.function, dict(call.params))
+        composed = _composed(client, call)
         # A dict of its own each time: the library writes the birth block into it.
         payload = client.generate_signature_payload(composed, era=_era(born), nonce=nonce)
         extrinsic = client.create_signed_extrinsic(
@@ -197,6 +201,13 @@ def _era(current: int) -> dict[str, int]:
     return {"period": ERA_PERIOD, "current": current}
 
 
+def _composed(client: Any, call: Call) -> Any:
+    try:
+        return client.compose_call(call.pallet, call.function, dict(call.params))
+    except (ValueError, KeyError, TypeError, NotImplementedError) as exc:
+        raise InputInvalid(f"this chain has no call {call.pallet}.{call.function} of that form") from exc
+
+
 def _follow_upgrade(client: Any) -> None:
     """Load the new runtime's metadata after an upgrade, before anything is signed with the old."""
     version = client.rpc_request("state_getRuntimeVersion", [])["result"]["specVersion"]
@@ -217,6 +228,5 @@ def _send_raw(client: Any, raw: bytes) -> None:
         )
         if code in rejections.MAYBE_OURS:
             return
-        if rejections.nonce_is_off(code, text):
-            raise _NonceOff from exc
-        raise rejections.pool_refusal(code, text) from exc
+        refusal = rejections.pool_refusal(code, text)
+        raise (_SignAnew(refusal) if rejections.may_be_signed_anew(code, text) else refusal) from exc

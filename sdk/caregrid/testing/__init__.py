@@ -1,7 +1,7 @@
 """Twins in memory of what CareGrid talks to, for tests of what builds on the ports.
 
-:class:`MemoryChain` follows pallet-emr's rules on who may do what and what is refused, but knows no fees and
-no deposits.
+:class:`MemoryChain` follows the rules of pallet-emr and pallet-threats on who may do what, what is refused
+and what expires, but knows no fees and no deposits.
 """
 
 from caregrid.keys import MemoryKeyStore

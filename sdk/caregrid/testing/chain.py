@@ -9,27 +9,33 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from caregrid.chain.port import (
-    BlockRef,
-    Call,
-    Chain,
-    EncryptionKey,
-    Event,
-    FinalizedBlock,
-    Grant,
-    Organisation,
-    Patient,
-    Receipt,
-    Record,
-    Scope,
-    StoredObject,
-    Submitter,
-)
+from caregrid.chain.limits import MAX_PAGE
+from caregrid.chain.port import BlockRef, Call, Chain, FinalizedBlock, Receipt, Record, Submitter, Tombstone
 from caregrid.errors import CaregridError, ChainTimeout, ChainUnreachable
 from caregrid.testing import rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from caregrid.chain.port import (
+        AccessRequest,
+        AttackSignature,
+        EncryptionKey,
+        Event,
+        ExpiringPage,
+        ExpiryCursor,
+        Grant,
+        GrantCursor,
+        GrantPage,
+        IpBlock,
+        IpNet,
+        Organisation,
+        Patient,
+        RecordPage,
+        RecordView,
+        Scope,
+        StoredObject,
+    )
 
 
 class SubmitFault(Enum):
@@ -52,11 +58,13 @@ class MemoryChain(Chain):
 
     With `finalize_on_submit` each submission makes its own block; without it, call `finalize_block`.
     While `reachable` is False every read and submission raises `ChainUnreachable`.
+    While `idle` is False blocks have no time left to remove what has expired.
     """
 
     def __init__(self, *, finalize_on_submit: bool = True) -> None:
         self.finalize_on_submit = finalize_on_submit
         self.reachable = True
+        self.idle = True
         self._state = rules.State()
         self._pool: list[_Pooled] = []
         self._blocks = [FinalizedBlock(ref=_block_ref(0), events=())]
@@ -84,6 +92,8 @@ class MemoryChain(Chain):
         events: list[Event] = []
         for index, each in enumerate(pooled):
             events += self._settle(ref, index, each)
+        if self.idle:
+            events += rules.idle(self._state, ref.number)
         self._blocks.append(FinalizedBlock(ref=ref, events=tuple(events)))
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
@@ -96,13 +106,31 @@ class MemoryChain(Chain):
 
     async def record(self, record_id: bytes) -> Record | None:
         """Return one record."""
-        self._require_reachable()
-        return self._state.records.get(record_id)
+        return (await self.records([record_id])).get(record_id)
 
     async def records(self, record_ids: Sequence[bytes]) -> dict[bytes, Record]:
-        """Return those of the given records that are anchored."""
+        """Return those of the given records that are anchored and not erased."""
         self._require_reachable()
-        return {key: self._state.records[key] for key in record_ids if key in self._state.records}
+        found = {record_id: self._state.records.get(record_id) for record_id in record_ids}
+        return {record_id: entry for record_id, entry in found.items() if isinstance(entry, Record)}
+
+    async def tombstone(self, record_id: bytes) -> Tombstone | None:
+        """Return what is left of an erased record."""
+        self._require_reachable()
+        entry = self._state.records.get(record_id)
+        return entry if isinstance(entry, Tombstone) else None
+
+    async def record_view(self, record_id: bytes) -> RecordView | None:
+        """Return what stands under an id."""
+        self._require_reachable()
+        return rules.queries.record_view(self._state, record_id)
+
+    async def records_of_patient(
+        self, patient_id: bytes, *, after: bytes | None = None, limit: int = MAX_PAGE
+    ) -> RecordPage:
+        """Return some of a patient's records."""
+        self._require_reachable()
+        return rules.queries.records_of_patient(self._state, patient_id, after, limit)
 
     async def stored_object(self, object_id: bytes) -> StoredObject | None:
         """Return one object."""
@@ -133,6 +161,50 @@ class MemoryChain(Chain):
         """Return every grant of a scope, live or not."""
         self._require_reachable()
         return [grant for (of, _), grant in self._state.grants.items() if of == scope]
+
+    async def live_grant(self, record_id: bytes, reader: bytes) -> Grant | None:
+        """Return the grant that lets `reader` read a record now."""
+        head = await self.finalized_head()
+        return rules.queries.live_grant(self._state, record_id, reader, head.number)
+
+    async def grants_of_record(
+        self, record_id: bytes, *, after: GrantCursor | None = None, limit: int = MAX_PAGE
+    ) -> GrantPage:
+        """Return some of the live grants that cover a record."""
+        head = await self.finalized_head()
+        return rules.queries.grants_of_record(self._state, record_id, after, limit, head.number)
+
+    async def expiring_grants(
+        self, start: int, end: int, *, after: ExpiryCursor | None = None, limit: int = MAX_PAGE
+    ) -> ExpiringPage:
+        """Return some of the grants that expire in a range of blocks."""
+        self._require_reachable()
+        return rules.queries.expiring_grants(self._state, start, end, after, limit)
+
+    async def access_request(self, record_id: bytes, requester: bytes) -> AccessRequest | None:
+        """Return one request, live or not."""
+        self._require_reachable()
+        return self._state.requests.get((record_id, requester))
+
+    async def access_requests(self, record_id: bytes) -> Sequence[AccessRequest]:
+        """Return every request for a record, live or not."""
+        self._require_reachable()
+        return [request for (of, _), request in self._state.requests.items() if of == record_id]
+
+    async def ip_block(self, net: IpNet, organisation: bytes) -> IpBlock | None:
+        """Return an organisation's block of exactly this network, live or not."""
+        self._require_reachable()
+        return self._state.ip_blocks.get((net, organisation))
+
+    async def ip_blocks(self, net: IpNet) -> Sequence[IpBlock]:
+        """Return every organisation's block of exactly this network, live or not."""
+        self._require_reachable()
+        return [entry for (of, _), entry in self._state.ip_blocks.items() if of == net]
+
+    async def signature(self, signature_id: bytes) -> AttackSignature | None:
+        """Return one attack signature."""
+        self._require_reachable()
+        return self._state.signatures.get(signature_id)
 
     async def balance(self, account: bytes) -> int:
         """Return what `endow` and transfers left the account."""

@@ -86,7 +86,7 @@ async def test_the_owner_reads_what_he_submitted(world: World, tmp_path: Path) -
 
 
 async def test_sharing_and_withdrawing(world: World) -> None:
-    """A grant opens the record for one account; it is withdrawn, or runs out."""
+    """A grant opens the record for one account; it is withdrawn, or runs out and is removed."""
     owner, reader, other = [await world.person() for _ in range(3)]
     record = await submitted(owner)
     with pytest.raises(NoGrant):
@@ -99,9 +99,14 @@ async def test_sharing_and_withdrawing(world: World) -> None:
     with pytest.raises(NoGrant):
         await reader.get(record)
     await owner.grant(record, reader.identity.account, blocks=3)
+    world.chain.idle = False
     for _ in range(4):
         world.chain.finalize_block()
     with pytest.raises(GrantExpired):
+        await reader.get(record)
+    world.chain.idle = True
+    world.chain.finalize_block()
+    with pytest.raises(NoGrant):
         await reader.get(record)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from caregrid.chain import Escrowed, Inline, PatientScope, Pending, RecordScope, calls, rejections
+from caregrid.chain import Escrowed, Inline, PatientScope, Pending, RecordScope, calls
 from caregrid.errors import (
     CallRejected,
     CaregridError,
@@ -20,7 +20,6 @@ from caregrid.errors import (
 )
 from caregrid.records import ObjectEntry, RecordEntry, RecordFormat
 from caregrid.testing import MemoryChain, MemorySubmitter, SubmitFault
-from caregrid.testing.rules import OWN_ERRORS
 
 HOSPITAL, OPERATOR, STRANGER, READER = (bytes([number]) * 32 for number in range(1, 5))
 PATIENT, WALLET = b"p" * 32, b"w" * 32
@@ -148,7 +147,7 @@ async def test_grants_check_expiry_and_key(chain: MemoryChain, operator: MemoryS
         return calls.grant_access(scope, READER, expires_at=expires_at, purpose="Research", key=key)
 
     assert "ExpiryInPast" == await refused(operator, grant(Pending(), expires_at=1))
-    assert "ExpiryTooFar" == await refused(operator, grant(Pending(), expires_at=1 << 40))
+    assert "ExpiryTooFar" == await refused(operator, grant(Pending(), expires_at=(1 << 32) - 1))
     escrowed = Escrowed(digest=b"d" * 32, key_version=1)
     with pytest.raises(NoEncryptionKey):
         await operator.submit(grant(escrowed))
@@ -182,9 +181,27 @@ async def test_some_refusals_have_their_own_class(
         await operator.submit(call)
 
 
-def test_own_classes_are_those_of_the_real_client() -> None:
-    """The two tables of refusals do not drift apart."""
-    assert rejections._BY_NAME == OWN_ERRORS
+async def test_what_expires_is_removed_in_idle_time(chain: MemoryChain, operator: MemorySubmitter) -> None:
+    """The block in which a grant gives nothing any more removes it, unless it is full."""
+    scope = PatientScope(patient_id=PATIENT)
+    head = await chain.finalized_head()
+    short = calls.grant_access(scope, READER, expires_at=head.number + 3, purpose="Treatment", key=Pending())
+    await operator.submit(short)
+    assert await chain.grant(scope, READER) is not None
+    chain.finalize_block()
+    block = chain.finalize_block()
+    assert ["AccessExpired"] == [event.name for event in block.events]
+    assert await chain.grant(scope, READER) is None
+
+    chain.idle = False
+    head = await chain.finalized_head()
+    await operator.submit(
+        calls.grant_access(scope, READER, expires_at=head.number + 2, purpose="Treatment", key=Pending())
+    )
+    assert () == chain.finalize_block().events
+    left = await chain.grant(scope, READER)
+    assert left is not None
+    assert not left.is_live((await chain.finalized_head()).number)
 
 
 async def test_calls_wait_in_the_pool_for_a_block(chain: MemoryChain, operator: MemorySubmitter) -> None:
