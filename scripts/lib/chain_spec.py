@@ -14,6 +14,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "chain-spec"
 NOTE = FOLDER / "made-by.json"
 #: File name and how the node calls it.
 SPECS = {"development": "dev", "local": "local"}
+#: Folders and files that are compiled for tests only, so no part of the WASM.
+TESTS = frozenset({"tests", "tests.rs", "mock.rs"})
 #: Debian's packages: compiler, source of its standard library, linker.
 COMPILERS = ("rustc-web", "rust-web-src", "lld-19")
 #: Where a raw spec has the runtime: the well-known storage key `:code`.
@@ -87,7 +89,12 @@ def _without_code(text: str) -> str:
 def source_digest() -> str:
     """Return one hash over what the runtime is made of."""
     root, total = FOLDER.parent, hashlib.sha256()
-    inside = [path for folder in ("pallet", "runtime") for path in (root / folder).rglob("*")]
+    inside = [
+        path
+        for folder in ("pallet", "runtime")
+        for path in (root / folder).rglob("*")
+        if not TESTS.intersection(path.relative_to(root).parts)
+    ]
     for path in sorted([root / "Cargo.toml", root / "Cargo.lock", *inside]):
         if path.is_file():
             total.update(

@@ -5,7 +5,7 @@
 #
 # Cargo never works on the checkout but on a mirror of its Rust files, at one path for every checkout. Cargo mixes
 # the path of the runtime's crates into the names of symbols, so only one path gives one WASM
-# (docs/adr/0002-chain.md). And cargo goes by modification times: in the mirror they are those of the last
+# (docs/adr/0006-rust-builds.md). And cargo goes by modification times: in the mirror they are those of the last
 # change of content, whichever checkout it came from.
 
 RUST_PACKAGES=(
@@ -16,7 +16,7 @@ WASM_TARGET=wasm32v1-none
 SOURCE=/tmp/caregrid-source
 # One set of features for the tests and the second run of clippy: then they share what they compile.
 TESTED_FEATURES=runtime-benchmarks,try-runtime
-TESTED_CRATES=(-p caregrid-expiry -p pallet-emr -p pallet-threats -p caregrid-runtime)
+TESTED_CRATES=(-p caregrid-expiry -p pallet-emr -p pallet-threats -p caregrid-runtime -p caregrid-weights)
 
 # Sets RUST_KEY (the compilers), NODE_KEY (compilers and source) and what cargo and the WASM's build go by. Each
 # run of cargo needs the same, or it would build the WASM anew.
@@ -96,7 +96,7 @@ cargo_test() {
 # node's build scripts and procedural macros, the second those of the tests.
 cargo_clippy() {
     rust_setup
-    cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
+    cargo clippy --version >/dev/null 2>&1 || logged clippy rustup component add clippy
     local all=(cargo clippy --manifest-path "$SOURCE/Cargo.toml" --locked --all-targets)
     in_mirror "${all[@]}" --release --workspace -- -D warnings
     in_mirror "${all[@]}" --features $TESTED_FEATURES "${TESTED_CRATES[@]}" -- -D warnings

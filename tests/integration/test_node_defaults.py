@@ -101,9 +101,9 @@ def test_the_committed_spec_is_the_dev_chain(
 
 
 def spec_for(node: Node, folder: Path) -> Path:
-    """Return the committed raw spec, or a copy with the node's WASM where that was built in another folder.
+    """Return the committed raw spec, or a copy with the node's WASM where other compilers made that.
 
-    The WASM's bytes depend on that folder (docs/adr/0002-chain.md), and the genesis depends on them.
+    The WASM's bytes depend on its compilers (docs/adr/0006-rust-builds.md), and the genesis depends on them.
     """
     spec = json.loads(SPEC.read_text())
     top = spec["genesis"]["raw"]["top"]

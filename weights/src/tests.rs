@@ -18,7 +18,7 @@ fn store(components: &[Component]) -> Measurement {
 	let results: Vec<_> = plan::points(components, 5)
 		.into_iter()
 		.map(|components| {
-			let records = components.iter().find(|it| it.0 == BenchmarkParameter::r);
+			let records = components.iter().find(|it| it.0 == RECORDS.name);
 			let records = records.map_or(0, |it| it.1);
 			BenchmarkResult {
 				components,
@@ -49,18 +49,10 @@ fn origin() -> Origin {
 
 #[test]
 fn points_walk_each_component_with_the_others_at_their_highest() {
-	let (r, k) = (BenchmarkParameter::r, BenchmarkParameter::k);
-	let points = plan::points(&[RECORDS, KEYS], 3);
+	let at = |records, keys| vec![(RECORDS.name, records), (KEYS.name, keys)];
 	assert_eq!(
-		vec![
-			vec![(r, 1), (k, 4)],
-			vec![(r, 50), (k, 4)],
-			vec![(r, 100), (k, 4)],
-			vec![(r, 100), (k, 2)],
-			vec![(r, 100), (k, 3)],
-			vec![(r, 100), (k, 4)],
-		],
-		points
+		vec![at(1, 4), at(50, 4), at(100, 4), at(100, 2), at(100, 3), at(100, 4)],
+		plan::points(&[RECORDS, KEYS], 3)
 	);
 }
 

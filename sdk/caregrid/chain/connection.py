@@ -106,7 +106,8 @@ class Connection:
         import websocket  # noqa: PLC0415 - only with the adapter
 
         # Connecting to a dead endpoint takes long, and needs no lock.
-        socket = websocket.create_connection(url, timeout=RPC_TIMEOUT_S)
+        # The JSON parser looks at every byte anyway; looking twice costs a fifth of the time of a full block.
+        socket = websocket.create_connection(url, timeout=RPC_TIMEOUT_S, skip_utf8_validation=True)
         try:
             with _REGISTRIES.setting_up():
                 return self._set_up(socket)

@@ -63,8 +63,8 @@ fn the_grants_of_a_record_are_its_own_and_its_patients_while_they_live() {
 			whole.items.iter().map(|one| (one.scope, one.grantee)).collect::<Vec<_>>()
 		);
 		let first = Emr::grants_page(ID(1), None, 1);
-		let second = Emr::grants_page(ID(1), first.next.clone(), 1);
-		let third = Emr::grants_page(ID(1), second.next.clone(), 1);
+		let second = Emr::grants_page(ID(1), first.next, 1);
+		let third = Emr::grants_page(ID(1), second.next, 1);
 		assert_eq!(whole.items, [first.items, second.items].concat());
 		assert_eq!((0, None), (third.items.len(), third.next));
 

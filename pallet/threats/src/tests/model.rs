@@ -171,7 +171,7 @@ fn execute(step: &Step) -> DispatchResult {
 		Step::CleanUp { limit } => bare(Threats::cleanup_expired_blocks(signed(STRANGER), limit)),
 		Step::Idle { affordable } => {
 			let limit = <Test as Config>::WeightInfo::on_idle(affordable + 1);
-			let limit = limit - Weight::from_parts(1, 1);
+			let limit = limit - Weight::from_parts(1, 0);
 			let consumed = Threats::on_idle(System::block_number(), limit);
 			assert!(consumed.all_lte(limit));
 			Ok(())
