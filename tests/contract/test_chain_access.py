@@ -220,6 +220,12 @@ async def test_the_glass_is_broken(world: World) -> None:
             key_version=key.key_version,
         )
     ] == await world.submit("operator", calls.deliver_keys(hospital, [delivery(scope, member, key)]))
+    # Opened again it lasts longer, and the key that is there stays.
+    await world.submit("member", calls.open_emergency_access(scope, "ThreatToLife"))
+    longer = await world.chain.live_grant(record, member)
+    assert longer is not None
+    assert longer.expires_at > expires_at
+    assert key == longer.key
     # The patient's own wallet ends it.
     await world.submit("wallet", calls.revoke_access(scope, member))
     assert await world.chain.live_grant(record, member) is None

@@ -79,15 +79,15 @@ def open_emergency_access(state: State, signer: bytes, params: Mapping[str, Any]
     patient = patient_of(state, scope)
     ensure(signer in state.organisations[patient.organisation].emergency, "NotEmergencyMember")
     expires_at, present = block + EMERGENCY_DURATION, state.grants.get((scope, signer))
-    lasts_longer = present is not None and present.is_live(block) and present.expires_at >= expires_at
-    ensure(not lasts_longer, "AccessLive")
+    live = present if present is not None and present.is_live(block) else None
+    ensure(live is None or live.expires_at < expires_at, "AccessLive")
     grant = Grant(
         scope=scope,
         grantee=signer,
         granted_at=block,
         expires_at=expires_at,
         purpose=Purpose.EMERGENCY_TREATMENT,
-        key=Pending(),
+        key=Pending() if live is None else live.key,
         payer=patient.organisation,
     )
     _put(state, grant, MAX_GRANTS_PER_SCOPE + MAX_EMERGENCY_MEMBERS)
