@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -87,6 +88,10 @@ def load(path: Path) -> list[Process]:
 def collect() -> None:
     """Collect those of our own children that have ended, whoever stopped them."""
     for pid, child in list(_CHILDREN.items()):
+        if child.poll() is None and _start_time(pid) is None:
+            # Its first thread has ended; the kernel gives it away only when the last one has.
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(STOP_TIMEOUT_S)
         if child.poll() is not None:
             del _CHILDREN[pid]
 
