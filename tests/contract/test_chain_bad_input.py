@@ -14,6 +14,7 @@ from caregrid.chain.blocks import extrinsic_hash
 from caregrid.chain.limits import MAX_BATCH, MAX_EMERGENCY_MEMBERS, MAX_OPERATORS, MAX_PATTERN_LEN
 from caregrid.chain.refusals import pool
 from caregrid.errors import CallRejected, InputInvalid
+from tests.acceptance.outsider.scale import compact
 from tests.contract.chain_world import NODE_ONLY, ONE_LOOP, new_id, new_object, new_record
 
 if TYPE_CHECKING:
@@ -201,15 +202,6 @@ def sign(
     body = b"\x84\x00" + submitter.account + b"\x01" + signature + extra + call
     raw = compact(len(body)) + body
     return raw, submitting._Sent(hash=extrinsic_hash(raw), born=born, last=born + 64)
-
-
-def compact(number: int) -> bytes:
-    """Return a number below 2^30 in SCALE's compact encoding."""
-    if number < 1 << 6:
-        return bytes([number << 2])
-    if number < 1 << 14:
-        return ((number << 2) | 1).to_bytes(2, "little")
-    return ((number << 2) | 2).to_bytes(4, "little")
 
 
 @NODE_ONLY

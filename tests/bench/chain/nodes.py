@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.acceptance.outsider.scale import Cursor, compact
 from tests.integration.node_process import Node, free_ports, http_exchange
 
 #: How the digest of a sealed header ends: variant 5 of `DigestItem`, put there after the block was executed.
 _SEAL: Final = "0x05"
-
-#: SCALE's mode of compact integers that have their length before them.
-_BIG: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,23 +72,10 @@ def block_at(node: Node, number: int) -> Block:
     )
 
 
-def compact(number: int) -> bytes:
-    """Return a number as SCALE's compact integer; below 2^30."""
-    if number < 1 << 6:
-        return bytes([number << 2])
-    if number < 1 << 14:
-        return (number << 2 | 1).to_bytes(2, "little")
-    return (number << 2 | 2).to_bytes(4, "little")
-
-
 def read_compact(data: bytes) -> tuple[int, bytes]:
     """Return the compact integer that data begins with, and the rest."""
-    mode = data[0] & 3
-    if mode == _BIG:
-        length = (data[0] >> 2) + 4
-        return int.from_bytes(data[1 : 1 + length], "little"), data[1 + length :]
-    length = 1 << mode
-    return int.from_bytes(data[:length], "little") >> 2, data[length:]
+    cursor = Cursor(data)
+    return cursor.compact(), cursor.rest()
 
 
 def raw_bytes(text: str) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.outsider.scale import compact
 from tests.bench.chain import nodes
 from tests.bench.lines import Goal, Line, at_least, at_most
 
@@ -59,7 +60,7 @@ def test_a_goal_is_met_up_to_its_bound(value: float, goal: Goal, met: bool) -> N
 @pytest.mark.parametrize("number", [0, 63, 64, 16_383, 16_384, (1 << 30) - 1])
 def test_compact_integers_are_read_as_they_are_written(number: int) -> None:
     """Blocks are encoded, and weights decoded, with SCALE's three short modes."""
-    assert (number, b"rest") == nodes.read_compact(nodes.compact(number) + b"rest")
+    assert (number, b"rest") == nodes.read_compact(compact(number) + b"rest")
 
 
 def test_big_compact_integers_are_read() -> None:
