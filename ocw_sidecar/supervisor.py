@@ -17,7 +17,8 @@ from caregrid.errors import ConfigInvalid, PortTaken
 from ocw_sidecar import logs
 from ocw_sidecar.adapters.home import locked
 from ocw_sidecar.adapters.real import real_ports
-from ocw_sidecar.adapters.sqlite import SqliteQueue
+from ocw_sidecar.adapters.sql import SqlQueue
+from ocw_sidecar.adapters.sqlite import SqliteDatabase
 from ocw_sidecar.api import Api, Tokens, build_app
 from ocw_sidecar.pipeline.bells import Bells
 from ocw_sidecar.pipeline.bench import Bench
@@ -65,8 +66,9 @@ async def open_bench(settings: Settings, ports: Ports) -> AsyncIterator[Bench]:
     """Open a home folder's queue and spool, and put right what the last process left; one at a time."""
     spool = Spool(settings.home)
     await asyncio.to_thread(spool.prepare)
-    queue = await asyncio.to_thread(SqliteQueue.open, settings.home / QUEUE_FILE)
+    database = await asyncio.to_thread(SqliteDatabase.open, settings.home / QUEUE_FILE)
     try:
+        queue = SqlQueue(database)
         bench = Bench(
             settings=settings,
             ports=ports,
@@ -78,7 +80,7 @@ async def open_bench(settings: Settings, ports: Ports) -> AsyncIterator[Bench]:
         await _recover(bench)
         yield bench
     finally:
-        await queue.close()
+        await database.close()
 
 
 async def _recover(bench: Bench) -> None:

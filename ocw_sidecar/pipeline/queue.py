@@ -152,7 +152,3 @@ class Queue(ABC):
     @abstractmethod
     async def open_packs(self) -> set[bytes]:
         """Return the ids of packs whose file may be needed."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Finish what is being written and release files and threads."""

@@ -12,7 +12,8 @@ import pytest
 
 from caregrid.records import RecordFormat
 from caregrid.sealed import new_record_id
-from ocw_sidecar.adapters.sqlite import SqliteQueue
+from ocw_sidecar.adapters.sql import SqlQueue
+from ocw_sidecar.adapters.sqlite import SqliteDatabase
 from ocw_sidecar.pipeline.items import (
     AcceptedWhole,
     Anchoring,
@@ -51,8 +52,8 @@ NO_WAIT = PackLimits(size=1000, records=100, oldest_before=T0 + timedelta(days=1
 @pytest.fixture(params=["sqlite"])
 async def queue(tmp_path: Path) -> AsyncIterator[Queue]:
     """Each kind of queue, empty."""
-    opened = SqliteQueue.open(tmp_path / "queue.sqlite3")
-    yield opened
+    opened = SqliteDatabase.open(tmp_path / "queue.sqlite3")
+    yield SqlQueue(opened)
     await opened.close()
 
 

@@ -1,5 +1,5 @@
-"""The queue on SQLite: one file, one process, nothing to install."""
+"""SQLite: one file, one process, nothing to install."""
 
-from ocw_sidecar.adapters.sqlite.queue import SqliteQueue
+from ocw_sidecar.adapters.sqlite.database import SqliteDatabase
 
-__all__ = ["SqliteQueue"]
+__all__ = ["SqliteDatabase"]

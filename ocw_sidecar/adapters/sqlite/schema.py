@@ -32,9 +32,8 @@ def bring_up_to_date(
     if found == version:
         return
     steps = migrations() if steps is None else steps
-    scripts = (
-        [sql.script("schema")] if found == 0 else [steps[number] for number in range(found + 1, version + 1)]
-    )
+    whole = [sql.schema(room) for room in sql.ROOMS]
+    scripts = whole if found == 0 else [steps[number] for number in range(found + 1, version + 1)]
     connection.executescript(
         "\n".join(["BEGIN IMMEDIATE;", *scripts, f"PRAGMA user_version = {version};", "COMMIT;"])
     )

@@ -1,6 +1,6 @@
 """Steps from older schemas to the present one: `0002_what_changed.sql` leads from version 1 to version 2.
 
-The schema itself stands in `../sql/schema.sql`; version 1 is the first released one, so no step leads to it.
+The schema itself stands in `../sql/schema/`; version 1 is the first released one, so no step leads to it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA_VERSION", "migrations"]
 
-#: The version of `schema.sql`.
+#: The version of the schema.
 SCHEMA_VERSION: Final = 1
 
 

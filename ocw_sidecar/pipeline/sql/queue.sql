@@ -174,7 +174,7 @@ WHERE id = :id AND pack = :pack AND state IN ('stored', 'anchored');
 UPDATE records SET state = 'stored', block = NULL WHERE id = :id AND pack = :pack AND state = 'anchored';
 
 -- count_to_anchor --
-SELECT count(*) FROM records WHERE pack = :pack AND state = 'stored';
+SELECT count(*) AS items FROM records WHERE pack = :pack AND state = 'stored';
 
 -- tallies --
 SELECT kind, state, items, bytes FROM tallies ORDER BY kind, state;
@@ -183,11 +183,11 @@ SELECT kind, state, items, bytes FROM tallies ORDER BY kind, state;
 SELECT stage, reason, count(*) AS items FROM jobs WHERE reason IS NOT NULL GROUP BY stage, reason;
 
 -- oldest_open --
-SELECT min(since) FROM (
+SELECT min(since) AS since FROM (
     SELECT min(received_at) AS since FROM submissions WHERE state = 'received'
     UNION ALL SELECT min(sealed_at) FROM records WHERE state = 'sealed'
     UNION ALL SELECT min(oldest_at) FROM packs WHERE state NOT IN ('closed', 'failed')
-);
+) AS open_items;
 
 -- spool_files --
 SELECT spool FROM payloads WHERE spool IS NOT NULL;

@@ -56,7 +56,7 @@ async def fill(sidecar: Rig, size: int) -> list[bytes]:
 
 async def set_room(sidecar: Rig, pages: int) -> None:
     """Let the database grow by so many pages only, as on a full disk: SQLite answers SQLITE_FULL."""
-    writer = sidecar.bench.queue._writer  # type: ignore[attr-defined]
+    writer = sidecar.bench.queue._database._writer  # type: ignore[attr-defined]
     used = await writer.run(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
     await writer.run(lambda db: db.execute(f"PRAGMA max_page_count = {used + pages}").fetchone()[0])
 

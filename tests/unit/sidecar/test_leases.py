@@ -11,7 +11,8 @@ import pytest
 
 from caregrid.records import RecordFormat
 from caregrid.sealed import new_record_id
-from ocw_sidecar.adapters.sqlite import SqliteQueue
+from ocw_sidecar.adapters.sql import SqlQueue
+from ocw_sidecar.adapters.sqlite import SqliteDatabase
 from ocw_sidecar.pipeline.items import InRow, NewSubmission
 from ocw_sidecar.pipeline.leases import Leases
 from ocw_sidecar.pipeline.states import Stage
@@ -34,9 +35,10 @@ class Clock:
 
 
 @pytest.fixture
-async def queue(tmp_path: Path) -> AsyncIterator[SqliteQueue]:
+async def queue(tmp_path: Path) -> AsyncIterator[SqlQueue]:
     """A queue with two submissions."""
-    opened = SqliteQueue.open(tmp_path / "queue.sqlite3")
+    database = SqliteDatabase.open(tmp_path / "queue.sqlite3")
+    opened = SqlQueue(database)
     for _ in range(2):
         await opened.add(
             NewSubmission(
@@ -52,10 +54,10 @@ async def queue(tmp_path: Path) -> AsyncIterator[SqliteQueue]:
             )
         )
     yield opened
-    await opened.close()
+    await database.close()
 
 
-async def test_held_jobs_outlast_their_lease_and_dropped_ones_do_not(queue: SqliteQueue) -> None:
+async def test_held_jobs_outlast_their_lease_and_dropped_ones_do_not(queue: SqlQueue) -> None:
     """A job inside `holding` stays with its worker as long as it takes; outside it passes on."""
     clock = Clock()
     leases = Leases(queue, 60.0, clock)
@@ -69,7 +71,7 @@ async def test_held_jobs_outlast_their_lease_and_dropped_ones_do_not(queue: Sqli
     assert {held.item, dropped.item} == {job.item for job in await leases.claim(Stage.VALIDATE, 2)}
 
 
-async def test_heart_beats_by_itself(queue: SqliteQueue) -> None:
+async def test_heart_beats_by_itself(queue: SqlQueue) -> None:
     """Running, it extends in real time several times a lease."""
     clock = Clock()
     leases = Leases(queue, 0.06, clock)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from caregrid.errors import ConfigInvalid
-from ocw_sidecar.adapters.sqlite import SqliteQueue
+from ocw_sidecar.adapters.sqlite import SqliteDatabase
 from ocw_sidecar.adapters.sqlite.connection import connect
 from ocw_sidecar.adapters.sqlite.schema import bring_up_to_date, stored_version
 from ocw_sidecar.pipeline.migrations import SCHEMA_VERSION, migrations
@@ -77,7 +77,7 @@ def test_newer_file_is_refused(tmp_path: Path) -> None:
         bring_up_to_date(database)
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     with pytest.raises(ConfigInvalid, match="newer CareGrid"):
-        SqliteQueue.open(path)
+        SqliteDatabase.open(path)
 
 
 async def test_commits_survive_power_loss(tmp_path: Path) -> None:

@@ -1,24 +1,18 @@
-"""The durable queue on SQLite (WAL, `synchronous = FULL`): one writing thread, one reading thread."""
+"""The durable queue in a database of either kind."""
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from ocw_sidecar.adapters.sqlite import jobs, packs, rows, submissions
-from ocw_sidecar.adapters.sqlite.connection import connect, disk_full_as_error
-from ocw_sidecar.adapters.sqlite.rows import SQL, from_ms, to_ms
-from ocw_sidecar.adapters.sqlite.schema import bring_up_to_date
-from ocw_sidecar.adapters.sqlite.writer import Writer
+from ocw_sidecar.adapters.sql import jobs, packs, rows, submissions
+from ocw_sidecar.adapters.sql.rows import SQL, from_ms, to_ms
 from ocw_sidecar.pipeline.queue import Queue
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
+    from ocw_sidecar.adapters.sql.database import Database, Row, Session
     from ocw_sidecar.pipeline.items import (
         Anchoring,
         Confirmation,
@@ -37,34 +31,13 @@ if TYPE_CHECKING:
     )
     from ocw_sidecar.pipeline.states import RecordState, Stage
 
-T = TypeVar("T")
 
+class SqlQueue(Queue):
+    """The queue; the database stays open when it is closed."""
 
-class SqliteQueue(Queue):
-    """The queue in one file. Open it with :meth:`open`."""
-
-    def __init__(self, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
-        self._writer = Writer(writing)
-        self._reading = reading
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="caregrid-queue-reader")
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the file, create or migrate its schema. Blocks.
-
-        Raises:
-            ConfigInvalid: the file was written by a newer CareGrid.
-            DiskLow: there is no room for it.
-        """
-        path.touch(mode=0o600)
-        with disk_full_as_error():
-            writing = connect(path)
-            try:
-                bring_up_to_date(writing)
-                return cls(writing, connect(path, read_only=True))
-            except BaseException:
-                writing.close()
-                raise
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._write, self._read = database.write, database.read
 
     async def add(self, new: NewSubmission) -> Submission:
         """Take a submission in; see `Queue.add`."""
@@ -116,7 +89,7 @@ class SqliteQueue(Queue):
     async def payloads(self, ids: Sequence[bytes]) -> Mapping[bytes, Payload]:
         """Find sealed bytes; see `Queue.payloads`."""
 
-        def find(db: sqlite3.Connection) -> dict[bytes, Payload]:
+        def find(db: Session) -> dict[bytes, Payload]:
             found = {key: db.execute(SQL["payload"], {"id": key}).fetchone() for key in ids}
             return {key: rows.payload(row) for key, row in found.items() if row is not None}
 
@@ -176,7 +149,7 @@ class SqliteQueue(Queue):
     async def oldest_open(self) -> datetime | None:
         """Find the longest wait; see `Queue.oldest_open`."""
         row = await self._row("oldest_open")
-        return None if row is None or row[0] is None else from_ms(row[0])
+        return None if row is None or row["since"] is None else from_ms(row["since"])
 
     async def troubles(self) -> list[Trouble]:
         """Say what goes wrong; see `Queue.troubles`."""
@@ -190,21 +163,9 @@ class SqliteQueue(Queue):
         """List packs whose file may be needed; see `Queue.open_packs`."""
         return {row["id"] for row in await self._rows("open_packs")}
 
-    async def close(self) -> None:
-        """Write what is waiting and release the file; see `Queue.close`."""
-        await asyncio.to_thread(self._reader.shutdown)
-        self._reading.close()
-        await self._writer.close()
-
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._writer.run(work)
-
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reader, work, self._reading)
-
-    async def _rows(self, statement: str, **parameters: Any) -> list[sqlite3.Row]:
+    async def _rows(self, statement: str, **parameters: Any) -> list[Row]:
         return await self._read(lambda db: db.execute(SQL[statement], parameters).fetchall())
 
-    async def _row(self, statement: str, **parameters: Any) -> sqlite3.Row | None:
+    async def _row(self, statement: str, **parameters: Any) -> Row | None:
         found = await self._rows(statement, **parameters)
         return found[0] if found else None

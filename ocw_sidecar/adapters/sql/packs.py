@@ -5,21 +5,21 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from ocw_sidecar.adapters.sqlite import jobs, submissions
-from ocw_sidecar.adapters.sqlite.rows import SQL, from_ms, to_ms
+from ocw_sidecar.adapters.sql import jobs, submissions
+from ocw_sidecar.adapters.sql.rows import SQL, from_ms, to_ms
 from ocw_sidecar.pipeline.states import STAGE_OF_PACK, PackState, Stage
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
     from datetime import datetime
 
+    from ocw_sidecar.adapters.sql.database import Row, Session
     from ocw_sidecar.pipeline.items import Anchoring, Confirmation, Job, PackLimits
 
 _PACK_ID_LEN: Final = 16
 
 
-def plan(db: sqlite3.Connection, limits: PackLimits, now: datetime) -> bytes | None:
+def plan(db: Session, limits: PackLimits, now: datetime) -> bytes | None:
     """Give sealed records places in a new pack, if one is due."""
     if not _is_due(db, limits):
         return None
@@ -33,19 +33,21 @@ def plan(db: sqlite3.Connection, limits: PackLimits, now: datetime) -> bytes | N
     return pack_id
 
 
-def _is_due(db: sqlite3.Connection, limits: PackLimits) -> bool:
+def _is_due(db: Session, limits: PackLimits) -> bool:
     oldest = db.execute(SQL["oldest_sealed"]).fetchone()
     if oldest is None:
         return False
     if from_ms(oldest["sealed_at"]) <= limits.oldest_before:
         return True
     sealed = next(
-        row for row in db.execute(SQL["tallies"]) if (row["kind"], row["state"]) == ("record", "sealed")
+        row
+        for row in db.execute(SQL["tallies"]).fetchall()
+        if (row["kind"], row["state"]) == ("record", "sealed")
     )
     return bool(sealed["bytes"] >= limits.size or sealed["items"] >= limits.records)
 
 
-def _choose(waiting: list[sqlite3.Row], size: int) -> list[sqlite3.Row]:
+def _choose(waiting: list[Row], size: int) -> list[Row]:
     large = next((row for row in waiting if row["length"] > size), None)
     if large is not None:
         return [large]
@@ -58,7 +60,7 @@ def _choose(waiting: list[sqlite3.Row], size: int) -> list[sqlite3.Row]:
     return chosen
 
 
-def _insert_pack(db: sqlite3.Connection, pack_id: bytes, chosen: list[sqlite3.Row]) -> None:
+def _insert_pack(db: Session, pack_id: bytes, chosen: list[Row]) -> None:
     db.execute(
         SQL["insert_pack"],
         {
@@ -70,23 +72,21 @@ def _insert_pack(db: sqlite3.Connection, pack_id: bytes, chosen: list[sqlite3.Ro
     )
 
 
-def finish_assembly(
-    db: sqlite3.Connection, job: Job, object_id: bytes, manifest_root: bytes, now: datetime
-) -> None:
+def finish_assembly(db: Session, job: Job, object_id: bytes, manifest_root: bytes, now: datetime) -> None:
     """Note the file id of an assembled pack."""
     jobs.require_held(db, job)
     db.execute(SQL["assemble_pack"], {"id": job.item, "object": object_id, "manifest_root": manifest_root})
     jobs.move(db, job.item, Stage.STORE, now)
 
 
-def finish_storing(db: sqlite3.Connection, job: Job, now: datetime) -> None:
+def finish_storing(db: Session, job: Job, now: datetime) -> None:
     """Note that a pack lies in storage."""
     jobs.require_held(db, job)
     db.execute(SQL["store_records_of_pack"], {"pack": job.item})
     _move_pack(db, job.item, PackState.STORED, now)
 
 
-def note_anchoring(db: sqlite3.Connection, job: Job, outcome: Anchoring, now: datetime) -> int:
+def note_anchoring(db: Session, job: Job, outcome: Anchoring, now: datetime) -> int:
     """Note what became of a pack's calls; return how many records still wait for one."""
     jobs.require_held(db, job)
     _set_blocks(db, "anchor_record", job.item, outcome.anchored)
@@ -97,7 +97,7 @@ def note_anchoring(db: sqlite3.Connection, job: Job, outcome: Anchoring, now: da
     return left
 
 
-def finish_confirmation(db: sqlite3.Connection, job: Job, outcome: Confirmation, now: datetime) -> list[str]:
+def finish_confirmation(db: Session, job: Job, outcome: Confirmation, now: datetime) -> list[str]:
     """Note what the finalized head says; return the spool files that nobody needs any more."""
     jobs.require_held(db, job)
     _set_blocks(db, "confirm_record", job.item, outcome.confirmed)
@@ -108,24 +108,25 @@ def finish_confirmation(db: sqlite3.Connection, job: Job, outcome: Confirmation,
     return freed
 
 
-def _set_blocks(db: sqlite3.Connection, statement: str, pack_id: bytes, blocks: Mapping[bytes, int]) -> None:
+def _set_blocks(db: Session, statement: str, pack_id: bytes, blocks: Mapping[bytes, int]) -> None:
     db.executemany(
         SQL[statement], [{"id": key, "pack": pack_id, "block": block} for key, block in blocks.items()]
     )
 
 
-def _refuse(db: sqlite3.Connection, pack_id: bytes, reasons: Mapping[bytes, str]) -> None:
+def _refuse(db: Session, pack_id: bytes, reasons: Mapping[bytes, str]) -> None:
     db.executemany(
         SQL["refuse_record"],
         [{"id": key, "pack": pack_id, "reason": reason} for key, reason in reasons.items()],
     )
 
 
-def _count_to_anchor(db: sqlite3.Connection, pack_id: bytes) -> int:
-    return int(db.execute(SQL["count_to_anchor"], {"pack": pack_id}).fetchone()[0])
+def _count_to_anchor(db: Session, pack_id: bytes) -> int:
+    row = db.execute(SQL["count_to_anchor"], {"pack": pack_id}).fetchone()
+    return 0 if row is None else int(row["items"])
 
 
-def _move_pack(db: sqlite3.Connection, pack_id: bytes, state: PackState, now: datetime) -> None:
+def _move_pack(db: Session, pack_id: bytes, state: PackState, now: datetime) -> None:
     db.execute(SQL["move_pack"], {"id": pack_id, "state": state})
     if (stage := STAGE_OF_PACK.get(state)) is None:
         db.execute(SQL["delete_job"], {"item": pack_id})

@@ -22,8 +22,7 @@ from ocw_sidecar.pipeline.items import (
 from ocw_sidecar.pipeline.states import PackState, RecordState, Stage, SubmissionState
 
 if TYPE_CHECKING:
-    import sqlite3
-
+    from ocw_sidecar.adapters.sql.database import Row
     from ocw_sidecar.pipeline.items import Payload
 
 #: Every statement of the queue, by name.
@@ -43,7 +42,7 @@ def from_ms(milliseconds: int) -> datetime:
     return _EPOCH + milliseconds * _MILLISECOND
 
 
-def submission(row: sqlite3.Row) -> Submission:
+def submission(row: Row) -> Submission:
     """Read a submission."""
     return Submission(
         submission_id=row["id"],
@@ -56,12 +55,12 @@ def submission(row: sqlite3.Row) -> Submission:
     )
 
 
-def sealed_submission(row: sqlite3.Row) -> SealedSubmission:
+def sealed_submission(row: Row) -> SealedSubmission:
     """Read a submission with all that opens it."""
     return SealedSubmission(submission=submission(row), payload=payload(row), wrapped_key=row["wrapped"])
 
 
-def record_view(row: sqlite3.Row) -> RecordView:
+def record_view(row: Row) -> RecordView:
     """Read a record as its submitter sees it."""
     return RecordView(
         record_id=row["id"],
@@ -74,7 +73,7 @@ def record_view(row: sqlite3.Row) -> RecordView:
     )
 
 
-def packed_record(row: sqlite3.Row) -> PackedRecord:
+def packed_record(row: Row) -> PackedRecord:
     """Read a record with its place."""
     entry = RecordEntry(
         record_id=row["id"],
@@ -87,7 +86,7 @@ def packed_record(row: sqlite3.Row) -> PackedRecord:
     return PackedRecord(entry=entry, state=RecordState(row["state"]), block=row["block"])
 
 
-def pack(row: sqlite3.Row) -> Pack:
+def pack(row: Row) -> Pack:
     """Read a pack."""
     return Pack(
         pack_id=row["id"],
@@ -99,7 +98,7 @@ def pack(row: sqlite3.Row) -> Pack:
     )
 
 
-def payload(row: sqlite3.Row) -> Payload:
+def payload(row: Row) -> Payload:
     """Read where sealed bytes are."""
     return InRow(row["body"]) if row["spool"] is None else InSpool(row["spool"])
 
@@ -111,11 +110,11 @@ def payload_parameters(sealed_id: bytes, where: Payload) -> dict[str, bytes | st
     return {"id": sealed_id, "body": None, "spool": where.name}
 
 
-def tally(row: sqlite3.Row) -> Tally:
+def tally(row: Row) -> Tally:
     """Read a tally."""
     return Tally(kind=row["kind"], state=row["state"], items=row["items"], bytes=row["bytes"])
 
 
-def trouble(row: sqlite3.Row) -> Trouble:
+def trouble(row: Row) -> Trouble:
     """Read why jobs are being tried again."""
     return Trouble(stage=Stage(row["stage"]), reason=row["reason"], items=row["items"])

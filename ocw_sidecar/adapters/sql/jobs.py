@@ -5,20 +5,21 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from ocw_sidecar.adapters.sqlite.rows import SQL, to_ms
+from ocw_sidecar.adapters.sql.rows import SQL, to_ms
 from ocw_sidecar.pipeline.items import Job
 from ocw_sidecar.pipeline.queue import LeaseLost
 from ocw_sidecar.pipeline.states import Stage
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
     from datetime import datetime
+
+    from ocw_sidecar.adapters.sql.database import Session
 
 _LEASE_LEN = 16
 
 
-def claim(db: sqlite3.Connection, stage: Stage, limit: int, now: datetime, until: datetime) -> list[Job]:
+def claim(db: Session, stage: Stage, limit: int, now: datetime, until: datetime) -> list[Job]:
     """Lease up to `limit` due jobs."""
     lease = secrets.token_bytes(_LEASE_LEN)
     parameters = {"lease": lease, "stage": stage, "limit": limit, "now": to_ms(now), "until": to_ms(until)}
@@ -27,7 +28,7 @@ def claim(db: sqlite3.Connection, stage: Stage, limit: int, now: datetime, until
     return [Job(stage=stage, item=row["item"], attempt=row["attempts"], lease=lease) for row in rows]
 
 
-def require_held(db: sqlite3.Connection, job: Job) -> None:
+def require_held(db: Session, job: Job) -> None:
     """Refuse to act for a lease that ran out and was claimed by somebody else.
 
     Raises:
@@ -40,25 +41,25 @@ def require_held(db: sqlite3.Connection, job: Job) -> None:
         raise LeaseLost
 
 
-def extend(db: sqlite3.Connection, jobs: Sequence[Job], until: datetime) -> None:
+def extend(db: Session, jobs: Sequence[Job], until: datetime) -> None:
     """Move the end of leases."""
     db.executemany(
         SQL["extend_lease"], [{"item": job.item, "lease": job.lease, "until": to_ms(until)} for job in jobs]
     )
 
 
-def retry(db: sqlite3.Connection, job: Job, due: datetime, reason: str) -> None:
+def retry(db: Session, job: Job, due: datetime, reason: str) -> None:
     """Return a lease after a failed attempt."""
     require_held(db, job)
     db.execute(SQL["retry_job"], {"item": job.item, "due": to_ms(due), "reason": reason})
 
 
-def move(db: sqlite3.Connection, item: bytes, stage: Stage, now: datetime) -> None:
+def move(db: Session, item: bytes, stage: Stage, now: datetime) -> None:
     """Hand an item to the next stage."""
     db.execute(SQL["move_job"], {"item": item, "stage": stage, "now": to_ms(now)})
 
 
-def fail(db: sqlite3.Connection, job: Job, reason: str) -> None:
+def fail(db: Session, job: Job, reason: str) -> None:
     """Give an item up."""
     require_held(db, job)
     if job.stage is Stage.VALIDATE:
@@ -69,12 +70,12 @@ def fail(db: sqlite3.Connection, job: Job, reason: str) -> None:
     db.execute(SQL["delete_job"], {"item": job.item})
 
 
-def release_all(db: sqlite3.Connection, now: datetime) -> int:
+def release_all(db: Session, now: datetime) -> int:
     """Void every lease."""
     return db.execute(SQL["release_leases"], {"now": to_ms(now)}).rowcount
 
 
-def replay_failed(db: sqlite3.Connection, now: datetime) -> int:
+def replay_failed(db: Session, now: datetime) -> int:
     """Put everything failed back to where it failed."""
     created = 0
     for jobs_of, items_of in (

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ocw_sidecar.adapters.sqlite import jobs, rows
-from ocw_sidecar.adapters.sqlite.rows import SQL, to_ms
-from ocw_sidecar.pipeline.items import AcceptedWhole, Parts, SealedPart
-from ocw_sidecar.pipeline.states import Stage
+from ocw_sidecar.adapters.sql import jobs, rows
+from ocw_sidecar.adapters.sql.rows import SQL, to_ms
+from ocw_sidecar.pipeline.items import AcceptedWhole, Parts, SealedPart, Submission
+from ocw_sidecar.pipeline.states import Stage, SubmissionState
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ocw_sidecar.pipeline.items import Job, NewSubmission, RejectedPart, Submission, Verdict
+    from ocw_sidecar.adapters.sql.database import Session
+    from ocw_sidecar.pipeline.items import Job, NewSubmission, RejectedPart, Verdict
 
 
-def add(db: sqlite3.Connection, new: NewSubmission) -> Submission:
+def add(db: Session, new: NewSubmission) -> Submission:
     """Take a submission in, or return the one that has its idempotency key."""
     if new.idempotency is not None and (known := find_by_key(db, new.idempotency)) is not None:
         return known
@@ -40,16 +40,24 @@ def add(db: sqlite3.Connection, new: NewSubmission) -> Submission:
         SQL["insert_job"],
         {"stage": Stage.VALIDATE, "item": new.submission_id, "now": to_ms(new.received_at)},
     )
-    return rows.submission(db.execute(SQL["submission"], {"id": new.submission_id}).fetchone())
+    return Submission(
+        submission_id=new.submission_id,
+        patient_id=new.patient_id,
+        format=new.format,
+        length=new.length,
+        digest=new.digest,
+        state=SubmissionState.RECEIVED,
+        reason=None,
+    )
 
 
-def find_by_key(db: sqlite3.Connection, idempotency: bytes) -> Submission | None:
+def find_by_key(db: Session, idempotency: bytes) -> Submission | None:
     """Return the submission with this idempotency key."""
     row = db.execute(SQL["submission_by_key"], {"idempotency": idempotency}).fetchone()
     return None if row is None else rows.submission(row)
 
 
-def finish_validation(db: sqlite3.Connection, job: Job, verdict: Verdict, now: datetime) -> list[str]:
+def finish_validation(db: Session, job: Job, verdict: Verdict, now: datetime) -> list[str]:
     """Turn a submission into records; return the spool files that nobody needs any more."""
     jobs.require_held(db, job)
     freed = _write_records(db, job.item, verdict, now)
@@ -58,9 +66,7 @@ def finish_validation(db: sqlite3.Connection, job: Job, verdict: Verdict, now: d
     return freed
 
 
-def _write_records(
-    db: sqlite3.Connection, submission_id: bytes, verdict: Verdict, now: datetime
-) -> list[str]:
+def _write_records(db: Session, submission_id: bytes, verdict: Verdict, now: datetime) -> list[str]:
     common = {"submission": submission_id, "now": to_ms(now)}
     if isinstance(verdict, AcceptedWhole):
         db.execute(SQL["keep_submission_as_record"], common)
@@ -73,7 +79,7 @@ def _write_records(
     return discard(db, submission_id)
 
 
-def _write_part(db: sqlite3.Connection, part: SealedPart | RejectedPart, common: dict[str, Any]) -> None:
+def _write_part(db: Session, part: SealedPart | RejectedPart, common: dict[str, Any]) -> None:
     if not isinstance(part, SealedPart):
         _write_rejected(db, part.outcome, common)
         return
@@ -82,18 +88,18 @@ def _write_part(db: sqlite3.Connection, part: SealedPart | RejectedPart, common:
     db.execute(SQL["insert_key"], {"id": part.record_id, "wrapped": part.wrapped_key})
 
 
-def _write_rejected(db: sqlite3.Connection, outcome: Mapping[str, Any], common: dict[str, Any]) -> None:
+def _write_rejected(db: Session, outcome: Mapping[str, Any], common: dict[str, Any]) -> None:
     text = json.dumps(outcome, separators=(",", ":"))
     db.execute(SQL["insert_rejected"], {**common, "outcome": text})
 
 
-def discard(db: sqlite3.Connection, sealed_id: bytes) -> list[str]:
+def discard(db: Session, sealed_id: bytes) -> list[str]:
     """Forget sealed bytes and their key; return the spool file to remove after the commit."""
     db.execute(SQL["delete_key"], {"id": sealed_id})
     return forget_payload(db, sealed_id)
 
 
-def forget_payload(db: sqlite3.Connection, sealed_id: bytes) -> list[str]:
+def forget_payload(db: Session, sealed_id: bytes) -> list[str]:
     """Forget sealed bytes, keep their key; return the spool file to remove after the commit."""
     freed = db.execute(SQL["delete_payload"], {"id": sealed_id}).fetchall()
     return [row["spool"] for row in freed if row["spool"] is not None]

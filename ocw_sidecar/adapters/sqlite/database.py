@@ -1,0 +1,85 @@
+"""One file (WAL, `synchronous = FULL`): one writing thread, one reading thread."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from ocw_sidecar.adapters.sql.database import Database, Session
+from ocw_sidecar.adapters.sqlite.connection import connect, disk_full_as_error
+from ocw_sidecar.adapters.sqlite.schema import bring_up_to_date
+from ocw_sidecar.adapters.sqlite.writer import Writer
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from ocw_sidecar.adapters.sql.database import Result
+    from ocw_sidecar.pipeline.sql import Statement
+
+T = TypeVar("T")
+
+
+class SqliteSession(Session):
+    """A transaction on a connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> Result:
+        """Run a statement."""
+        return self._connection.execute(statement.text, {} if parameters is None else parameters)
+
+    def executemany(self, statement: Statement, parameters: Iterable[Mapping[str, Any]]) -> None:
+        """Run a statement for each set of parameters."""
+        self._connection.executemany(statement.text, parameters)
+
+
+class SqliteDatabase(Database):
+    """The database in one file. Open it with :meth:`open`."""
+
+    def __init__(self, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
+        self._writer = Writer(writing)
+        self._reading = reading
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="caregrid-database-reader")
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the file, create or migrate its schema. Blocks.
+
+        Raises:
+            ConfigInvalid: the file was written by a newer CareGrid.
+            DiskLow: there is no room for it.
+        """
+        path.touch(mode=0o600)
+        with disk_full_as_error():
+            writing = connect(path)
+            try:
+                bring_up_to_date(writing)
+                return cls(writing, connect(path, read_only=True))
+            except BaseException:
+                writing.close()
+                raise
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        """Run a function that writes; see `Database.write`."""
+        return await self._writer.run(lambda connection: work(SqliteSession(connection)))
+
+    async def read(self, work: Callable[[Session], T]) -> T:
+        """Run a function that reads; see `Database.read`."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
+
+    async def close(self) -> None:
+        """Write what is waiting and release the file; see `Database.close`."""
+        await asyncio.to_thread(self._reader.shutdown)
+        self._reading.close()
+        await self._writer.close()
+
+    def _read(self, work: Callable[[Session], T]) -> T:
+        self._reading.execute("BEGIN")
+        try:
+            return work(SqliteSession(self._reading))
+        finally:
+            self._reading.execute("ROLLBACK")
