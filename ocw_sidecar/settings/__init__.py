@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     """The sidecar's settings; durations are in seconds, sizes in bytes or like `32MiB`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CAREGRID_", frozen=True, extra="forbid", validate_default=True
+        env_prefix="CAREGRID_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
     )
 
     config_file: Path | None = None  #: the TOML file these were read from
@@ -163,7 +163,8 @@ def _advice(fault: ErrorDetails) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     if not name:
         return fault["msg"].removeprefix("Value error, ")
-    where = f"set CAREGRID_{name.upper()}, or `{name}` in the configuration file"
+    variable = "__".join(str(part).upper() for part in fault["loc"])
+    where = f"set CAREGRID_{variable}, or `{name}` in the configuration file"
     if fault["type"] == "missing":
         return f"{name} is not set; {where}"
     if fault["type"] == "extra_forbidden":

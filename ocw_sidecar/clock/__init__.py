@@ -1,0 +1,1 @@
+"""Finalized blocks by number, and what is due at them."""
