@@ -47,6 +47,7 @@ pub struct Authoring {
 /// What the GRANDPA voter talks through.
 pub struct GrandpaVoter {
 	pub link: GrandpaLink,
+	pub votes: SharedVoterState,
 	pub network: Arc<dyn NetworkService>,
 	pub protocol_name: ProtocolName,
 	pub notification_service: Box<dyn sc_network::NotificationService>,
@@ -167,7 +168,7 @@ pub fn spawn_grandpa(
 		// alone would double the time to finality.
 		voting_rule: VotingRulesBuilder::new().add(ThreeQuartersOfTheUnfinalizedChain).build(),
 		prometheus_registry: authoring.registry,
-		shared_voter_state: SharedVoterState::empty(),
+		shared_voter_state: voter.votes,
 		telemetry,
 		offchain_tx_pool_factory: OffchainTransactionPoolFactory::new(pool),
 	})?;

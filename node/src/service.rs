@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use caregrid_runtime::{apis::RuntimeApi, opaque::Block};
 use sc_client_api::BlockBackend;
-use sc_consensus_grandpa::warp_proof::NetworkProvider;
+use sc_consensus_grandpa::{FinalityProofProvider, SharedVoterState, warp_proof::NetworkProvider};
 use sc_network::{NetworkBackend, config::FullNetworkConfiguration};
 use sc_service::{
 	Configuration, PartialComponents, SpawnTasksParams, TaskManager, WarpSyncConfig,
@@ -151,9 +151,23 @@ pub fn start<N: NetworkBackend<Block, BlockHash>>(
 		registry,
 		keystore: keystore_container.keystore(),
 	};
+	let votes = SharedVoterState::empty();
 	let rpc_builder = {
 		let (client, pool) = (client.clone(), transaction_pool.clone());
-		Box::new(move |_| rpc::extensions(client.clone(), pool.clone()).map_err(Into::into))
+		let authorities = link.shared_authority_set().clone();
+		let finality = rpc::Finality {
+			proofs: FinalityProofProvider::new_for_service(
+				backend.clone(),
+				Some(authorities.clone()),
+			),
+			authorities,
+			votes: votes.clone(),
+			justifications: link.justification_stream(),
+		};
+		Box::new(move |executor| {
+			rpc::extensions(client.clone(), pool.clone(), finality.clone(), executor)
+				.map_err(Into::into)
+		})
 	};
 	sc_service::spawn_tasks(SpawnTasksParams {
 		network: Arc::new(network.clone()),
@@ -185,7 +199,8 @@ pub fn start<N: NetworkBackend<Block, BlockHash>>(
 		)?;
 	}
 	if authoring.finalize {
-		let voter = consensus::GrandpaVoter { link, network, protocol_name, notification_service };
+		let voter =
+			consensus::GrandpaVoter { link, votes, network, protocol_name, notification_service };
 		consensus::spawn_grandpa(
 			authoring,
 			&task_manager,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import websocket
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.acceptance import chain_facts
@@ -425,6 +427,22 @@ def test_finality_by_hand(run: Callable[..., dict[str, Any]], facts: Facts) -> N
     voted = sum(weights[authority] for authority in {one[0] for one in found["signed"]})
     assert 3 * voted > 2 * sum(weights.values())
     assert found["at"] == "0x" + found["justification"]["target"].hex() == found["block_hash"]
+
+
+def test_the_node_sends_justifications(auditor: Auditor) -> None:
+    """Each block's, as it becomes final: votes of more than two thirds for it, in the form of the page."""
+    with closing(websocket.create_connection(auditor.node.url.replace("http", "ws"), timeout=20)) as socket:
+        socket.send(
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": "grandpa_subscribeJustifications", "params": []})
+        )
+        assert "result" in json.loads(socket.recv())
+        sent = json.loads(socket.recv())["params"]["result"]
+    justification = auditor.decode("Justification", sent)
+    target = "0x" + justification["target"].hex()
+    voters = dict(auditor.read("Grandpa.Authorities", at=target))
+    signed = {vote["authority"] for vote in justification["precommits"]}
+    assert auditor.read("System.Number", at=target) == justification["number"]
+    assert 3 * sum(voters[authority] for authority in signed) > 2 * sum(voters.values())
 
 
 def test_the_runtime_is_the_one_of_the_source(

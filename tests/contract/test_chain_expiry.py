@@ -59,7 +59,7 @@ async def test_what_is_due_is_removed(world: World) -> None:
     )
     assert not isinstance(purged, Exception)
     assert [
-        emr("RequestExpired", record=erased, requester=reader),
+        emr("RequestExpired", record=erased, requester=reader, expires_at=end + 1_000, custodian=hospital),
         emr("PurgeRejected", item=as_event, reason="NotDue"),
         emr(
             "PurgeRejected",
@@ -79,6 +79,9 @@ async def test_what_is_due_is_removed(world: World) -> None:
     ]
     assert {end} == {number for number, _ in ended}
     assert sorted(["AccessExpired", "RequestExpired"]) == sorted(event.name for _, event in ended)
+    assert {(end, hospital)} == {
+        (event.fields["expires_at"], event.fields["custodian"]) for _, event in ended
+    }
     assert await world.chain.grant(scope, stranger) is None
     assert await world.chain.access_request(record, reader) is None
 
@@ -119,7 +122,15 @@ async def test_an_expired_grant_gives_nothing_before_it_is_removed(world: World)
     assert [] == list(page.items)
     assert [
         [emr("KeyRejected", scope={"Patient": last_scope.patient_id}, grantee=last, reason="GrantExpired")],
-        [emr("AccessExpired", scope={"Patient": purged_scope.patient_id}, grantee=purged)],
+        [
+            emr(
+                "AccessExpired",
+                scope={"Patient": purged_scope.patient_id},
+                grantee=purged,
+                expires_at=end,
+                custodian=hospital,
+            )
+        ],
     ] == await world.together(
         ("operator", [calls.deliver_keys(hospital, [delivery])]),
         ("stranger", [calls.purge_expired([ExpirableGrant(scope=purged_scope, grantee=purged)])]),

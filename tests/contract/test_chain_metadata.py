@@ -87,17 +87,17 @@ async def test_every_call_has_its_builder(world: World) -> None:
 
 async def test_every_reject_reason_is_an_error(world: World) -> None:
     """So that an item that was left out has the class that a single call would have met."""
-    names = await variants(world, "pallet_emr::types::RejectReason")
+    names = await variants(world, "pallet_emr::types::rejections::RejectReason")
     assert set() == set(names) - refusals.PALLETS["Emr"].keys()
 
 
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("pallet_emr::types::Purpose", Purpose),
-        ("pallet_emr::types::EmergencyReason", EmergencyReason),
-        ("pallet_emr::types::ProofScheme", ProofScheme),
-        ("pallet_emr::types::AuditOutcome", AuditOutcome),
+        ("pallet_emr::types::access::Purpose", Purpose),
+        ("pallet_emr::types::access::EmergencyReason", EmergencyReason),
+        ("pallet_emr::types::reports::ProofScheme", ProofScheme),
+        ("pallet_emr::types::reports::AuditOutcome", AuditOutcome),
         ("pallet_threats::types::BlockReason", BlockReason),
         ("pallet_threats::types::SignatureFormat", SignatureFormat),
         ("pallet_threats::types::Severity", Severity),
@@ -111,7 +111,7 @@ async def test_names_are_those_of_the_runtime(world: World, path: str, kind: typ
 
 async def test_formats_are_those_of_the_runtime(world: World) -> None:
     """Also their numbers."""
-    names = await variants(world, "pallet_emr::types::RecordFormat")
+    names = await variants(world, "pallet_emr::types::records::RecordFormat")
     assert names == [calls.FORMAT_NAMES[number] for number in sorted(calls.FORMAT_NAMES)]
 
 

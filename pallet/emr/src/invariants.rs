@@ -88,14 +88,11 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// 7. `GrantCount` equals the grants of each scope, and stays within its bound.
-	/// 8. No grant outlives what it covers.
+	/// 8. No grant outlives what it covers, and each names the organisation that answers for it.
 	fn check_grants() -> Result<(), TryRuntimeError> {
-		for scope in Grants::<T>::iter_keys().map(|(scope, _)| scope) {
-			let covered = match scope {
-				Scope::Record(record) => Self::live_record(record).is_ok(),
-				Scope::Patient(patient) => Patients::<T>::contains_key(patient),
-			};
-			ensure!(covered, "8: grant without scope");
+		for (scope, _, grant) in Grants::<T>::iter() {
+			let (_, patient) = Self::patient_of(scope).map_err(|_| "8: grant without scope")?;
+			ensure!(grant.custodian == patient.organisation, "8: foreign custodian");
 			ensure!(GrantCount::<T>::contains_key(scope), "7: grant without count");
 		}
 		for (scope, count) in GrantCount::<T>::iter() {

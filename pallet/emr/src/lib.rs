@@ -373,6 +373,10 @@ pub mod pallet {
 			record: RecordId,
 			/// Who asked.
 			requester: T::AccountId,
+			/// Since this block it stood no more, unless its record was erased before.
+			expires_at: BlockNumberFor<T>,
+			/// Who answers for the record.
+			custodian: T::AccountId,
 		},
 		/// Access was granted, or a grant was renewed.
 		AccessGranted {
@@ -429,6 +433,10 @@ pub mod pallet {
 			scope: Scope,
 			/// Who could read.
 			grantee: T::AccountId,
+			/// Since this block it gave nothing.
+			expires_at: BlockNumberFor<T>,
+			/// Who keeps escrowed keys.
+			custodian: T::AccountId,
 		},
 		/// A member of the emergency role broke the glass. The patient is to be told.
 		EmergencyAccessOpened {

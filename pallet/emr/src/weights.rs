@@ -3,7 +3,7 @@
 //! - 2026-11-22
 //! - Intel(R) Xeon(R) Processor, 2 cores
 //! - WASM by rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball), executed by Wasmtime
-//! - 20 points for each component, 10 runs at each
+//! - 50 points for each component, 20 runs at each
 //!
 //! Proof sizes are zero: the blocks of a solochain carry no storage proof.
 
@@ -15,49 +15,49 @@ use frame_support::{
 
 /// What each benchmark of `pallet_emr` costs.
 pub trait WeightInfo {
-	/// `o` from 0 to 32. At least 70_878_000 ps.
+	/// `o` from 0 to 32. At least 57_514_000 ps.
 	fn register_organisation(o: u32) -> Weight;
-	/// `o` from 0 to 32. At least 21_608_000 ps.
+	/// `o` from 0 to 32. At least 17_664_000 ps.
 	fn set_operators(o: u32) -> Weight;
-	/// `m` from 0 to 32. At least 21_826_000 ps.
+	/// `m` from 0 to 32. At least 18_131_000 ps.
 	fn set_emergency_members(m: u32) -> Weight;
-	/// At least 84_875_000 ps.
+	/// At least 66_610_000 ps.
 	fn register_patient() -> Weight;
-	/// `p` from 1 to 128. At least 79_487_000 ps.
+	/// `p` from 1 to 128. At least 67_025_000 ps.
 	fn register_patients(p: u32) -> Weight;
-	/// At least 26_659_000 ps.
+	/// At least 22_090_000 ps.
 	fn offer_patient() -> Weight;
-	/// At least 19_995_000 ps.
+	/// At least 16_480_000 ps.
 	fn claim_patient() -> Weight;
-	/// At least 66_539_000 ps.
+	/// At least 54_357_000 ps.
 	fn set_encryption_key() -> Weight;
-	/// At least 101_042_000 ps.
+	/// At least 82_237_000 ps.
 	fn store_emr() -> Weight;
-	/// `r` from 1 to 128. At least 100_157_000 ps.
+	/// `r` from 1 to 128. At least 84_532_000 ps.
 	fn store_emr_batch(r: u32) -> Weight;
-	/// At least 90_691_000 ps.
+	/// At least 73_894_000 ps.
 	fn request_access() -> Weight;
-	/// At least 209_495_000 ps.
+	/// At least 171_956_000 ps.
 	fn grant_access() -> Weight;
-	/// At least 90_967_000 ps.
+	/// At least 72_431_000 ps.
 	fn deny_request() -> Weight;
-	/// At least 97_337_000 ps.
+	/// At least 80_168_000 ps.
 	fn revoke_access() -> Weight;
-	/// `k` from 1 to 128. At least 154_902_000 ps.
+	/// `k` from 1 to 128. At least 123_467_000 ps.
 	fn deliver_keys(k: u32) -> Weight;
-	/// At least 154_185_000 ps.
+	/// At least 129_468_000 ps.
 	fn open_emergency_access() -> Weight;
-	/// `g` from 0 to 96. At least 154_259_000 ps.
+	/// `g` from 0 to 96. At least 124_670_000 ps.
 	fn erase_record(g: u32) -> Weight;
-	/// At least 28_694_000 ps.
+	/// At least 22_769_000 ps.
 	fn commit_proof() -> Weight;
-	/// `r` from 1 to 128. At least 27_811_000 ps.
+	/// `r` from 1 to 128. At least 23_723_000 ps.
 	fn report_storage_health(r: u32) -> Weight;
-	/// `r` from 1 to 128. At least 35_724_000 ps.
+	/// `r` from 1 to 128. At least 23_767_000 ps.
 	fn report_integrity(r: u32) -> Weight;
-	/// `i` from 1 to 128. At least 90_174_000 ps.
+	/// `i` from 1 to 128. At least 71_584_000 ps.
 	fn purge_expired(i: u32) -> Weight;
-	/// `n` from 0 to 128. At least 11_903_000 ps.
+	/// `n` from 0 to 128. At least 8_354_000 ps.
 	fn on_idle(n: u32) -> Weight;
 }
 
@@ -66,144 +66,144 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn register_organisation(o: u32) -> Weight {
-		Weight::from_parts(72_042_121, 0)
-			// Standard error: 26_327
-			.saturating_add(Weight::from_parts(321_114, 0).saturating_mul(o.into()))
+		Weight::from_parts(60_426_306, 0)
+			// Standard error: 10_945
+			.saturating_add(Weight::from_parts(117_629, 0).saturating_mul(o.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn set_operators(o: u32) -> Weight {
-		Weight::from_parts(24_698_835, 0)
-			// Standard error: 27_065
-			.saturating_add(Weight::from_parts(195_235, 0).saturating_mul(o.into()))
+		Weight::from_parts(19_992_613, 0)
+			// Standard error: 4_685
+			.saturating_add(Weight::from_parts(85_856, 0).saturating_mul(o.into()))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn set_emergency_members(m: u32) -> Weight {
-		Weight::from_parts(26_105_241, 0)
-			// Standard error: 16_553
-			.saturating_add(Weight::from_parts(71_875, 0).saturating_mul(m.into()))
+		Weight::from_parts(20_245_099, 0)
+			// Standard error: 3_899
+			.saturating_add(Weight::from_parts(62_450, 0).saturating_mul(m.into()))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn register_patient() -> Weight {
-		Weight::from_parts(95_907_000, 0)
+		Weight::from_parts(70_293_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn register_patients(p: u32) -> Weight {
-		Weight::from_parts(26_253_587, 0)
-			// Standard error: 129_482
-			.saturating_add(Weight::from_parts(52_659_962, 0).saturating_mul(p.into()))
+		Weight::from_parts(36_795_592, 0)
+			// Standard error: 44_359
+			.saturating_add(Weight::from_parts(42_435_161, 0).saturating_mul(p.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads(1_u64.saturating_mul(p.into())))
 			.saturating_add(T::DbWeight::get().writes(2))
 			.saturating_add(T::DbWeight::get().writes(1_u64.saturating_mul(p.into())))
 	}
 	fn offer_patient() -> Weight {
-		Weight::from_parts(31_896_000, 0)
+		Weight::from_parts(25_866_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn claim_patient() -> Weight {
-		Weight::from_parts(22_633_000, 0)
+		Weight::from_parts(19_787_000, 0)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn set_encryption_key() -> Weight {
-		Weight::from_parts(67_858_000, 0)
+		Weight::from_parts(55_689_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn store_emr() -> Weight {
-		Weight::from_parts(106_320_000, 0)
+		Weight::from_parts(86_130_000, 0)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn store_emr_batch(r: u32) -> Weight {
-		Weight::from_parts(90_852_731, 0)
-			// Standard error: 80_183
-			.saturating_add(Weight::from_parts(15_247_748, 0).saturating_mul(r.into()))
+		Weight::from_parts(83_279_534, 0)
+			// Standard error: 16_833
+			.saturating_add(Weight::from_parts(12_305_571, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().reads(2_u64.saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes(3))
 			.saturating_add(T::DbWeight::get().writes(2_u64.saturating_mul(r.into())))
 	}
 	fn request_access() -> Weight {
-		Weight::from_parts(92_977_000, 0)
+		Weight::from_parts(75_922_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn grant_access() -> Weight {
-		Weight::from_parts(221_660_000, 0)
+		Weight::from_parts(176_432_000, 0)
 			.saturating_add(T::DbWeight::get().reads(11))
 			.saturating_add(T::DbWeight::get().writes(11))
 	}
 	fn deny_request() -> Weight {
-		Weight::from_parts(93_439_000, 0)
+		Weight::from_parts(76_426_000, 0)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn revoke_access() -> Weight {
-		Weight::from_parts(101_629_000, 0)
+		Weight::from_parts(82_813_000, 0)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn deliver_keys(k: u32) -> Weight {
-		Weight::from_parts(157_910_000, 0)
-			// Standard error: 801_664
-			.saturating_add(Weight::from_parts(126_296_437, 0).saturating_mul(k.into()))
+		Weight::from_parts(127_301_000, 0)
+			// Standard error: 68_523
+			.saturating_add(Weight::from_parts(99_074_518, 0).saturating_mul(k.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads(6_u64.saturating_mul(k.into())))
 			.saturating_add(T::DbWeight::get().writes(2))
 			.saturating_add(T::DbWeight::get().writes(3_u64.saturating_mul(k.into())))
 	}
 	fn open_emergency_access() -> Weight {
-		Weight::from_parts(163_987_000, 0)
+		Weight::from_parts(135_031_000, 0)
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn erase_record(g: u32) -> Weight {
-		Weight::from_parts(244_567_218, 0)
-			// Standard error: 1_113_325
-			.saturating_add(Weight::from_parts(54_400_447, 0).saturating_mul(g.into()))
+		Weight::from_parts(197_635_848, 0)
+			// Standard error: 91_543
+			.saturating_add(Weight::from_parts(43_797_092, 0).saturating_mul(g.into()))
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().reads(1_u64.saturating_mul(g.into())))
 			.saturating_add(T::DbWeight::get().writes(7))
 			.saturating_add(T::DbWeight::get().writes(2_u64.saturating_mul(g.into())))
 	}
 	fn commit_proof() -> Weight {
-		Weight::from_parts(32_342_000, 0)
+		Weight::from_parts(25_029_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn report_storage_health(r: u32) -> Weight {
-		Weight::from_parts(29_926_000, 0)
-			// Standard error: 2_176_879
-			.saturating_add(Weight::from_parts(23_583_302, 0).saturating_mul(r.into()))
+		Weight::from_parts(16_509_001, 0)
+			// Standard error: 19_135
+			.saturating_add(Weight::from_parts(8_156_380, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().reads(1_u64.saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes(1_u64.saturating_mul(r.into())))
 	}
 	fn report_integrity(r: u32) -> Weight {
-		Weight::from_parts(40_111_000, 0)
-			// Standard error: 1_625_408
-			.saturating_add(Weight::from_parts(22_330_334, 0).saturating_mul(r.into()))
+		Weight::from_parts(19_614_174, 0)
+			// Standard error: 19_829
+			.saturating_add(Weight::from_parts(8_823_149, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().reads(1_u64.saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes(1_u64.saturating_mul(r.into())))
 	}
 	fn purge_expired(i: u32) -> Weight {
-		Weight::from_parts(1_249_809_368, 0)
-			// Standard error: 5_371_351
-			.saturating_add(Weight::from_parts(111_922_626, 0).saturating_mul(i.into()))
+		Weight::from_parts(74_134_000, 0)
+			// Standard error: 97_249
+			.saturating_add(Weight::from_parts(57_911_466, 0).saturating_mul(i.into()))
 			.saturating_add(T::DbWeight::get().reads(4_u64.saturating_mul(i.into())))
 			.saturating_add(T::DbWeight::get().writes(5_u64.saturating_mul(i.into())))
 	}
 	fn on_idle(n: u32) -> Weight {
-		Weight::from_parts(215_806_760, 0)
-			// Standard error: 3_620_803
-			.saturating_add(Weight::from_parts(72_349_617, 0).saturating_mul(n.into()))
+		Weight::from_parts(9_446_000, 0)
+			// Standard error: 397_771
+			.saturating_add(Weight::from_parts(58_163_422, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads(5_u64.saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -214,144 +214,144 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// As measured, with ParityDB's costs of storage access: for tests.
 impl WeightInfo for () {
 	fn register_organisation(o: u32) -> Weight {
-		Weight::from_parts(72_042_121, 0)
-			// Standard error: 26_327
-			.saturating_add(Weight::from_parts(321_114, 0).saturating_mul(o.into()))
+		Weight::from_parts(60_426_306, 0)
+			// Standard error: 10_945
+			.saturating_add(Weight::from_parts(117_629, 0).saturating_mul(o.into()))
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn set_operators(o: u32) -> Weight {
-		Weight::from_parts(24_698_835, 0)
-			// Standard error: 27_065
-			.saturating_add(Weight::from_parts(195_235, 0).saturating_mul(o.into()))
+		Weight::from_parts(19_992_613, 0)
+			// Standard error: 4_685
+			.saturating_add(Weight::from_parts(85_856, 0).saturating_mul(o.into()))
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn set_emergency_members(m: u32) -> Weight {
-		Weight::from_parts(26_105_241, 0)
-			// Standard error: 16_553
-			.saturating_add(Weight::from_parts(71_875, 0).saturating_mul(m.into()))
+		Weight::from_parts(20_245_099, 0)
+			// Standard error: 3_899
+			.saturating_add(Weight::from_parts(62_450, 0).saturating_mul(m.into()))
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn register_patient() -> Weight {
-		Weight::from_parts(95_907_000, 0)
+		Weight::from_parts(70_293_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn register_patients(p: u32) -> Weight {
-		Weight::from_parts(26_253_587, 0)
-			// Standard error: 129_482
-			.saturating_add(Weight::from_parts(52_659_962, 0).saturating_mul(p.into()))
+		Weight::from_parts(36_795_592, 0)
+			// Standard error: 44_359
+			.saturating_add(Weight::from_parts(42_435_161, 0).saturating_mul(p.into()))
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().reads(1_u64.saturating_mul(p.into())))
 			.saturating_add(ParityDbWeight::get().writes(2))
 			.saturating_add(ParityDbWeight::get().writes(1_u64.saturating_mul(p.into())))
 	}
 	fn offer_patient() -> Weight {
-		Weight::from_parts(31_896_000, 0)
+		Weight::from_parts(25_866_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn claim_patient() -> Weight {
-		Weight::from_parts(22_633_000, 0)
+		Weight::from_parts(19_787_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn set_encryption_key() -> Weight {
-		Weight::from_parts(67_858_000, 0)
+		Weight::from_parts(55_689_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn store_emr() -> Weight {
-		Weight::from_parts(106_320_000, 0)
+		Weight::from_parts(86_130_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn store_emr_batch(r: u32) -> Weight {
-		Weight::from_parts(90_852_731, 0)
-			// Standard error: 80_183
-			.saturating_add(Weight::from_parts(15_247_748, 0).saturating_mul(r.into()))
+		Weight::from_parts(83_279_534, 0)
+			// Standard error: 16_833
+			.saturating_add(Weight::from_parts(12_305_571, 0).saturating_mul(r.into()))
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().reads(2_u64.saturating_mul(r.into())))
 			.saturating_add(ParityDbWeight::get().writes(3))
 			.saturating_add(ParityDbWeight::get().writes(2_u64.saturating_mul(r.into())))
 	}
 	fn request_access() -> Weight {
-		Weight::from_parts(92_977_000, 0)
+		Weight::from_parts(75_922_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(5))
 			.saturating_add(ParityDbWeight::get().writes(4))
 	}
 	fn grant_access() -> Weight {
-		Weight::from_parts(221_660_000, 0)
+		Weight::from_parts(176_432_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(11))
 			.saturating_add(ParityDbWeight::get().writes(11))
 	}
 	fn deny_request() -> Weight {
-		Weight::from_parts(93_439_000, 0)
+		Weight::from_parts(76_426_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(4))
 	}
 	fn revoke_access() -> Weight {
-		Weight::from_parts(101_629_000, 0)
+		Weight::from_parts(82_813_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(7))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn deliver_keys(k: u32) -> Weight {
-		Weight::from_parts(157_910_000, 0)
-			// Standard error: 801_664
-			.saturating_add(Weight::from_parts(126_296_437, 0).saturating_mul(k.into()))
+		Weight::from_parts(127_301_000, 0)
+			// Standard error: 68_523
+			.saturating_add(Weight::from_parts(99_074_518, 0).saturating_mul(k.into()))
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().reads(6_u64.saturating_mul(k.into())))
 			.saturating_add(ParityDbWeight::get().writes(2))
 			.saturating_add(ParityDbWeight::get().writes(3_u64.saturating_mul(k.into())))
 	}
 	fn open_emergency_access() -> Weight {
-		Weight::from_parts(163_987_000, 0)
+		Weight::from_parts(135_031_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(8))
 			.saturating_add(ParityDbWeight::get().writes(7))
 	}
 	fn erase_record(g: u32) -> Weight {
-		Weight::from_parts(244_567_218, 0)
-			// Standard error: 1_113_325
-			.saturating_add(Weight::from_parts(54_400_447, 0).saturating_mul(g.into()))
+		Weight::from_parts(197_635_848, 0)
+			// Standard error: 91_543
+			.saturating_add(Weight::from_parts(43_797_092, 0).saturating_mul(g.into()))
 			.saturating_add(ParityDbWeight::get().reads(7))
 			.saturating_add(ParityDbWeight::get().reads(1_u64.saturating_mul(g.into())))
 			.saturating_add(ParityDbWeight::get().writes(7))
 			.saturating_add(ParityDbWeight::get().writes(2_u64.saturating_mul(g.into())))
 	}
 	fn commit_proof() -> Weight {
-		Weight::from_parts(32_342_000, 0)
+		Weight::from_parts(25_029_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn report_storage_health(r: u32) -> Weight {
-		Weight::from_parts(29_926_000, 0)
-			// Standard error: 2_176_879
-			.saturating_add(Weight::from_parts(23_583_302, 0).saturating_mul(r.into()))
+		Weight::from_parts(16_509_001, 0)
+			// Standard error: 19_135
+			.saturating_add(Weight::from_parts(8_156_380, 0).saturating_mul(r.into()))
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().reads(1_u64.saturating_mul(r.into())))
 			.saturating_add(ParityDbWeight::get().writes(1_u64.saturating_mul(r.into())))
 	}
 	fn report_integrity(r: u32) -> Weight {
-		Weight::from_parts(40_111_000, 0)
-			// Standard error: 1_625_408
-			.saturating_add(Weight::from_parts(22_330_334, 0).saturating_mul(r.into()))
+		Weight::from_parts(19_614_174, 0)
+			// Standard error: 19_829
+			.saturating_add(Weight::from_parts(8_823_149, 0).saturating_mul(r.into()))
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().reads(1_u64.saturating_mul(r.into())))
 			.saturating_add(ParityDbWeight::get().writes(1_u64.saturating_mul(r.into())))
 	}
 	fn purge_expired(i: u32) -> Weight {
-		Weight::from_parts(1_249_809_368, 0)
-			// Standard error: 5_371_351
-			.saturating_add(Weight::from_parts(111_922_626, 0).saturating_mul(i.into()))
+		Weight::from_parts(74_134_000, 0)
+			// Standard error: 97_249
+			.saturating_add(Weight::from_parts(57_911_466, 0).saturating_mul(i.into()))
 			.saturating_add(ParityDbWeight::get().reads(4_u64.saturating_mul(i.into())))
 			.saturating_add(ParityDbWeight::get().writes(5_u64.saturating_mul(i.into())))
 	}
 	fn on_idle(n: u32) -> Weight {
-		Weight::from_parts(215_806_760, 0)
-			// Standard error: 3_620_803
-			.saturating_add(Weight::from_parts(72_349_617, 0).saturating_mul(n.into()))
+		Weight::from_parts(9_446_000, 0)
+			// Standard error: 397_771
+			.saturating_add(Weight::from_parts(58_163_422, 0).saturating_mul(n.into()))
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().reads(5_u64.saturating_mul(n.into())))
 			.saturating_add(ParityDbWeight::get().writes(1))

@@ -3,7 +3,7 @@
 //! - 2026-11-22
 //! - Intel(R) Xeon(R) Processor, 2 cores
 //! - WASM by rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball), executed by Wasmtime
-//! - 20 points for each component, 10 runs at each
+//! - 50 points for each component, 20 runs at each
 //!
 //! Proof sizes are zero: the blocks of a solochain carry no storage proof.
 
@@ -15,17 +15,17 @@ use frame_support::{
 
 /// What each benchmark of `pallet_threats` costs.
 pub trait WeightInfo {
-	/// At least 77_255_000 ps.
+	/// At least 77_178_000 ps.
 	fn block_ip() -> Weight;
-	/// At least 70_249_000 ps.
+	/// At least 60_139_000 ps.
 	fn unblock_ip() -> Weight;
-	/// `n` from 1 to 128. At least 66_767_000 ps.
+	/// `n` from 1 to 128. At least 56_909_000 ps.
 	fn cleanup_expired_blocks(n: u32) -> Weight;
-	/// `l` from 1 to 2_048. At least 72_296_000 ps.
+	/// `l` from 1 to 2_048. At least 60_718_000 ps.
 	fn register_signature(l: u32) -> Weight;
-	/// At least 71_232_000 ps.
+	/// At least 58_561_000 ps.
 	fn retire_signature() -> Weight;
-	/// `n` from 0 to 128. At least 5_671_000 ps.
+	/// `n` from 0 to 128. At least 5_144_000 ps.
 	fn on_idle(n: u32) -> Weight;
 }
 
@@ -34,40 +34,38 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn block_ip() -> Weight {
-		Weight::from_parts(79_197_000, 0)
+		Weight::from_parts(82_199_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn unblock_ip() -> Weight {
-		Weight::from_parts(72_427_000, 0)
+		Weight::from_parts(71_511_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn cleanup_expired_blocks(n: u32) -> Weight {
-		Weight::from_parts(67_628_000, 0)
-			// Standard error: 1_260_893
-			.saturating_add(Weight::from_parts(66_576_523, 0).saturating_mul(n.into()))
+		Weight::from_parts(255_723_229, 0)
+			// Standard error: 637_731
+			.saturating_add(Weight::from_parts(50_208_586, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().reads(4_u64.saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
 			.saturating_add(T::DbWeight::get().writes(4_u64.saturating_mul(n.into())))
 	}
-	fn register_signature(l: u32) -> Weight {
-		Weight::from_parts(75_779_131, 0)
-			// Standard error: 538
-			.saturating_add(Weight::from_parts(2_068, 0).saturating_mul(l.into()))
+	fn register_signature(_l: u32) -> Weight {
+		Weight::from_parts(69_486_046, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn retire_signature() -> Weight {
-		Weight::from_parts(74_116_000, 0)
+		Weight::from_parts(64_999_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn on_idle(n: u32) -> Weight {
-		Weight::from_parts(18_731_502, 0)
-			// Standard error: 114_538
-			.saturating_add(Weight::from_parts(56_552_171, 0).saturating_mul(n.into()))
+		Weight::from_parts(57_517_981, 0)
+			// Standard error: 219_751
+			.saturating_add(Weight::from_parts(49_149_802, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().reads(4_u64.saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -78,40 +76,38 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// As measured, with ParityDB's costs of storage access: for tests.
 impl WeightInfo for () {
 	fn block_ip() -> Weight {
-		Weight::from_parts(79_197_000, 0)
+		Weight::from_parts(82_199_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(4))
 	}
 	fn unblock_ip() -> Weight {
-		Weight::from_parts(72_427_000, 0)
+		Weight::from_parts(71_511_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(4))
 	}
 	fn cleanup_expired_blocks(n: u32) -> Weight {
-		Weight::from_parts(67_628_000, 0)
-			// Standard error: 1_260_893
-			.saturating_add(Weight::from_parts(66_576_523, 0).saturating_mul(n.into()))
+		Weight::from_parts(255_723_229, 0)
+			// Standard error: 637_731
+			.saturating_add(Weight::from_parts(50_208_586, 0).saturating_mul(n.into()))
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().reads(4_u64.saturating_mul(n.into())))
 			.saturating_add(ParityDbWeight::get().writes(1))
 			.saturating_add(ParityDbWeight::get().writes(4_u64.saturating_mul(n.into())))
 	}
-	fn register_signature(l: u32) -> Weight {
-		Weight::from_parts(75_779_131, 0)
-			// Standard error: 538
-			.saturating_add(Weight::from_parts(2_068, 0).saturating_mul(l.into()))
+	fn register_signature(_l: u32) -> Weight {
+		Weight::from_parts(69_486_046, 0)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn retire_signature() -> Weight {
-		Weight::from_parts(74_116_000, 0)
+		Weight::from_parts(64_999_000, 0)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn on_idle(n: u32) -> Weight {
-		Weight::from_parts(18_731_502, 0)
-			// Standard error: 114_538
-			.saturating_add(Weight::from_parts(56_552_171, 0).saturating_mul(n.into()))
+		Weight::from_parts(57_517_981, 0)
+			// Standard error: 219_751
+			.saturating_add(Weight::from_parts(49_149_802, 0).saturating_mul(n.into()))
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().reads(4_u64.saturating_mul(n.into())))
 			.saturating_add(ParityDbWeight::get().writes(1))

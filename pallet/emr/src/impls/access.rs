@@ -50,7 +50,8 @@ impl<T: Config> Pallet<T> {
 		Self::check_key(&key, &grantee).map_err(Error::<T>::from)?;
 
 		let key_version = key.key_version();
-		let terms = Terms { expires_at, purpose, key, payer: controller };
+		let custodian = organisation.clone();
+		let terms = Terms { expires_at, purpose, key, custodian, payer: controller };
 		Self::put_grant(scope, &grantee, terms, T::MaxGrantsPerScope::get())?;
 		if let Scope::Record(record) = scope {
 			Self::drop_request(record, &grantee)?;
@@ -88,6 +89,7 @@ impl<T: Config> Pallet<T> {
 			purpose: Purpose::EmergencyTreatment,
 			// Who has a key already need not wait for another.
 			key: present.map_or(KeyState::Pending, |grant| grant.key),
+			custodian: organisation.clone(),
 			payer: organisation.clone(),
 		};
 		Self::put_grant(scope, &member, terms, Self::most_grants())?;
@@ -179,15 +181,19 @@ impl<T: Config> Pallet<T> {
 		Ok(count)
 	}
 
-	/// Remove a grant, its entry in the index, and its deposit.
-	pub(crate) fn drop_grant(scope: Scope, grantee: &T::AccountId) -> DispatchResult {
+	/// Remove a grant, its entry in the index, and its deposit; return its expiry and custodian.
+	pub(crate) fn drop_grant(
+		scope: Scope,
+		grantee: &T::AccountId,
+	) -> Result<(BlockNumberFor<T>, T::AccountId), DispatchError> {
 		let grant = Grants::<T>::take(scope, grantee).ok_or(Error::<T>::GrantUnknown)?;
 		let item = Expirable::Grant(scope, grantee.clone());
 		Expiries::<T>::remove(DueBlock::new(grant.expires_at), item);
 		GrantCount::<T>::mutate_exists(scope, |count| {
 			*count = count.and_then(|count| count.checked_sub(1)).filter(|count| *count > 0);
 		});
-		grant.ticket.drop(&grant.payer)
+		grant.ticket.drop(&grant.payer)?;
+		Ok((grant.expires_at, grant.custodian))
 	}
 
 	/// The patient whom `scope` belongs to.
@@ -240,7 +246,7 @@ impl<T: Config> Pallet<T> {
 		terms: Terms<T>,
 		room: u32,
 	) -> DispatchResult {
-		let Terms { expires_at, purpose, key, payer } = terms;
+		let Terms { expires_at, purpose, key, custodian, payer } = terms;
 		let footprint = grant_footprint::<T>(&key);
 		let item = Expirable::Grant(scope, grantee.clone());
 		let ticket = match Grants::<T>::get(scope, grantee) {
@@ -262,7 +268,7 @@ impl<T: Config> Pallet<T> {
 		Grants::<T>::insert(
 			scope,
 			grantee,
-			Grant { granted_at, expires_at, purpose, key, payer, ticket },
+			Grant { granted_at, expires_at, purpose, key, custodian, payer, ticket },
 		);
 		Ok(())
 	}
@@ -289,12 +295,14 @@ struct Terms<T: Config> {
 	expires_at: BlockNumberFor<T>,
 	purpose: Purpose,
 	key: KeyState,
+	custodian: T::AccountId,
 	payer: T::AccountId,
 }
 
 fn grant_footprint<T: Config>(key: &KeyState) -> Footprint {
 	let fixed = Footprint::from_mel::<(
 		Scope,
+		T::AccountId,
 		T::AccountId,
 		T::AccountId,
 		DueBlock,

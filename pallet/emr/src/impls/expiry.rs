@@ -44,12 +44,18 @@ impl<T: Config> Pallet<T> {
 	fn remove_expired(item: Expirable<T::AccountId>) -> DispatchResult {
 		match item {
 			Expirable::Grant(scope, grantee) => {
-				Self::drop_grant(scope, &grantee)?;
-				Self::deposit_event(Event::AccessExpired { scope, grantee });
+				let (expires_at, custodian) = Self::drop_grant(scope, &grantee)?;
+				Self::deposit_event(Event::AccessExpired { scope, grantee, expires_at, custodian });
 			},
 			Expirable::Request(record, requester) => {
-				Self::drop_request(record, &requester)?;
-				Self::deposit_event(Event::RequestExpired { record, requester });
+				let (expires_at, custodian) =
+					Self::drop_request(record, &requester)?.ok_or(Error::<T>::RequestUnknown)?;
+				Self::deposit_event(Event::RequestExpired {
+					record,
+					requester,
+					expires_at,
+					custodian,
+				});
 			},
 		}
 		Ok(())

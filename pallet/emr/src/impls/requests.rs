@@ -29,7 +29,8 @@ impl<T: Config> Pallet<T> {
 		};
 
 		Expiries::<T>::insert(DueBlock::new(expires_at), item, ());
-		let request = AccessRequest { purpose, expires_at, ticket };
+		let custodian = entry.organisation.clone();
+		let request = AccessRequest { purpose, expires_at, custodian, ticket };
 		AccessRequests::<T>::insert(record, &requester, request);
 		Self::deposit_event(Event::AccessRequested {
 			record,
@@ -59,18 +60,24 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Remove a request if there is one, its entry in the index, and its deposit.
-	pub(crate) fn drop_request(record: RecordId, requester: &T::AccountId) -> DispatchResult {
-		let Some(request) = AccessRequests::<T>::take(record, requester) else { return Ok(()) };
+	/// Remove a request if there is one, its entry in the index, and its deposit; return its expiry
+	/// and custodian.
+	pub(crate) fn drop_request(
+		record: RecordId,
+		requester: &T::AccountId,
+	) -> Result<Option<(BlockNumberFor<T>, T::AccountId)>, DispatchError> {
+		let Some(request) = AccessRequests::<T>::take(record, requester) else { return Ok(None) };
 		let item = Expirable::Request(record, requester.clone());
 		Expiries::<T>::remove(DueBlock::new(request.expires_at), item);
-		request.ticket.drop(requester)
+		request.ticket.drop(requester)?;
+		Ok(Some((request.expires_at, request.custodian)))
 	}
 }
 
 fn request_footprint<T: Config>() -> Footprint {
 	Footprint::from_mel::<(
 		RecordId,
+		T::AccountId,
 		T::AccountId,
 		Purpose,
 		BlockNumberFor<T>,

@@ -23,6 +23,14 @@ fn prepare() -> (Expirable<AccountId>, Expirable<AccountId>) {
 	(Expirable::Grant(SCOPE, BOB), Expirable::Request([2; 16], BOB))
 }
 
+fn access_expired(expires_at: u64) -> Event<Test> {
+	Event::AccessExpired { scope: SCOPE, grantee: BOB, expires_at, custodian: HOSPITAL }
+}
+
+fn request_expired(expires_at: u64) -> Event<Test> {
+	Event::RequestExpired { record: [2; 16], requester: BOB, expires_at, custodian: HOSPITAL }
+}
+
 #[test]
 fn anybody_purges_what_is_due_and_the_deposits_go_back() {
 	expiring().build_and_check(|| {
@@ -31,13 +39,7 @@ fn anybody_purges_what_is_due_and_the_deposits_go_back() {
 		let post = Emr::purge_expired(signed(POOR), items(vec![grant, request])).expect("ok; qed");
 
 		assert_eq!((Pays::No, 0, 0), (post.pays_fee, held(ALICE), held(BOB)));
-		assert_eq!(
-			vec![
-				Event::AccessExpired { scope: SCOPE, grantee: BOB },
-				Event::RequestExpired { record: [2; 16], requester: BOB },
-			],
-			emr_events()
-		);
+		assert_eq!(vec![access_expired(5), request_expired(6),], emr_events());
 	});
 }
 
@@ -55,7 +57,7 @@ fn what_is_not_due_stays_and_costs_the_fee() {
 		let rejected = |item, reason| Event::PurgeRejected { item, reason };
 		assert_eq!(
 			vec![
-				Event::AccessExpired { scope: SCOPE, grantee: BOB },
+				access_expired(5),
 				rejected(request, RejectReason::NotDue),
 				rejected(unknown, RejectReason::GrantUnknown),
 				rejected(gone, RejectReason::RequestUnknown),
@@ -71,8 +73,9 @@ fn a_request_for_an_erased_record_is_due_at_once() {
 	expiring().build_and_check(|| {
 		let (_, request) = prepare();
 		assert_ok!(Emr::erase_record(signed(SIDECAR), HOSPITAL, [2; 16]));
+		emr_events();
 		assert_ok!(Emr::purge_expired(signed(POOR), items(vec![request])));
-		assert_eq!(0, held(BOB));
+		assert_eq!((0, vec![request_expired(6)]), (held(BOB), emr_events()));
 	});
 }
 
@@ -111,7 +114,7 @@ fn idle_time_begins_with_the_earliest_and_leaves_what_is_not_due() {
 		assert_eq!(Vec::<Event<Test>>::new(), emr_events());
 		run_to_block(5);
 		Emr::on_idle(5, Weight::MAX);
-		assert_eq!(vec![Event::AccessExpired { scope: SCOPE, grantee: BOB }], emr_events());
+		assert_eq!(vec![access_expired(5)], emr_events());
 		let removed = (caregrid_expiry::DueBlock::new(5u64), Expirable::Grant(SCOPE, BOB));
 		assert_eq!(Some(removed), ExpiryCursor::<Test>::get());
 		// Behind the cursor the search finds what comes later, and what is given later.

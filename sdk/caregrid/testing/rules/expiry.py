@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from caregrid.chain.limits import MAX_BATCH
 from caregrid.chain.port import Expirable, ExpirableGrant, ExpirableRequest, Tombstone
 from caregrid.chain.refusals import EmrRefusal
-from caregrid.testing.rules.scopes import to_scope
+from caregrid.testing.rules.scopes import patient_of, to_scope
 from caregrid.testing.rules.state import (
     emr_event,
     ensure,
@@ -69,10 +69,29 @@ def _is_due(state: State, item: Expirable, block: int) -> bool:
 
 def _removed(state: State, item: Expirable) -> Event:
     if isinstance(item, ExpirableGrant):
-        del state.grants[item.scope, item.grantee]
-        return emr_event("AccessExpired", scope=scope_field(item.scope), grantee=item.grantee)
-    del state.requests[item.record_id, item.requester]
-    return emr_event("RequestExpired", record=item.record_id, requester=item.requester)
+        grant = state.grants.pop((item.scope, item.grantee))
+        return emr_event(
+            "AccessExpired",
+            scope=scope_field(item.scope),
+            grantee=item.grantee,
+            expires_at=grant.expires_at,
+            custodian=patient_of(state, item.scope).organisation,
+        )
+    request = state.requests.pop((item.record_id, item.requester))
+    return emr_event(
+        "RequestExpired",
+        record=item.record_id,
+        requester=item.requester,
+        expires_at=request.expires_at,
+        custodian=_custodian(state, item.record_id),
+    )
+
+
+def _custodian(state: State, record_id: bytes) -> bytes:
+    entry = state.records[record_id]
+    if isinstance(entry, Tombstone):
+        return entry.custodian
+    return state.patients[entry.patient_id].organisation
 
 
 def _expirable(value: Mapping[str, Any]) -> Expirable:
