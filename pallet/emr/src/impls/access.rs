@@ -185,7 +185,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn drop_grant(
 		scope: Scope,
 		grantee: &T::AccountId,
-	) -> Result<(BlockNumberFor<T>, T::AccountId), DispatchError> {
+	) -> Result<Ended<T>, DispatchError> {
 		let grant = Grants::<T>::take(scope, grantee).ok_or(Error::<T>::GrantUnknown)?;
 		let item = Expirable::Grant(scope, grantee.clone());
 		Expiries::<T>::remove(DueBlock::new(grant.expires_at), item);
@@ -193,7 +193,7 @@ impl<T: Config> Pallet<T> {
 			*count = count.and_then(|count| count.checked_sub(1)).filter(|count| *count > 0);
 		});
 		grant.ticket.drop(&grant.payer)?;
-		Ok((grant.expires_at, grant.custodian))
+		Ok(Ended { expires_at: grant.expires_at, custodian: grant.custodian })
 	}
 
 	/// The patient whom `scope` belongs to.
@@ -288,6 +288,12 @@ impl<T: Config> Pallet<T> {
 		old.drop(from)?;
 		Ok(new)
 	}
+}
+
+/// What was removed said of itself.
+pub(crate) struct Ended<T: Config> {
+	pub expires_at: BlockNumberFor<T>,
+	pub custodian: T::AccountId,
 }
 
 /// What a grant is given on.

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use caregrid_expiry::DueBlock;
 use frame_support::{defensive, ensure, pallet_prelude::*, weights::WeightMeter};
 
+use super::access::Ended;
 use crate::*;
 
 impl<T: Config> Pallet<T> {
@@ -44,11 +45,11 @@ impl<T: Config> Pallet<T> {
 	fn remove_expired(item: Expirable<T::AccountId>) -> DispatchResult {
 		match item {
 			Expirable::Grant(scope, grantee) => {
-				let (expires_at, custodian) = Self::drop_grant(scope, &grantee)?;
+				let Ended { expires_at, custodian } = Self::drop_grant(scope, &grantee)?;
 				Self::deposit_event(Event::AccessExpired { scope, grantee, expires_at, custodian });
 			},
 			Expirable::Request(record, requester) => {
-				let (expires_at, custodian) =
+				let Ended { expires_at, custodian } =
 					Self::drop_request(record, &requester)?.ok_or(Error::<T>::RequestUnknown)?;
 				Self::deposit_event(Event::RequestExpired {
 					record,

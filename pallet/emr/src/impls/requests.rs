@@ -8,6 +8,7 @@ use frame_support::{
 };
 use frame_system::pallet_prelude::BlockNumberFor;
 
+use super::access::Ended;
 use crate::*;
 
 impl<T: Config> Pallet<T> {
@@ -65,12 +66,12 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn drop_request(
 		record: RecordId,
 		requester: &T::AccountId,
-	) -> Result<Option<(BlockNumberFor<T>, T::AccountId)>, DispatchError> {
+	) -> Result<Option<Ended<T>>, DispatchError> {
 		let Some(request) = AccessRequests::<T>::take(record, requester) else { return Ok(None) };
 		let item = Expirable::Request(record, requester.clone());
 		Expiries::<T>::remove(DueBlock::new(request.expires_at), item);
 		request.ticket.drop(requester)?;
-		Ok(Some((request.expires_at, request.custodian)))
+		Ok(Some(Ended { expires_at: request.expires_at, custodian: request.custodian }))
 	}
 }
 
