@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from caregrid.chain.port import Chain, Submitter
     from caregrid.fhir.port import Validator
@@ -30,3 +31,72 @@ class Ports:
     key_store: KeyStore
     validator: Validator
     now: Callable[[], datetime] = utc_now
+
+
+class Election(ABC):
+    """Who of the processes with one signing account runs the clock and submits to the chain."""
+
+    @property
+    @abstractmethod
+    def leads(self) -> bool:
+        """Whether this process leads now; no other one of the account ever says so at the same time."""
+
+    @abstractmethod
+    async def wait_until(self, *, leads: bool) -> None:
+        """Return as soon as `leads` is this."""
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Campaign until cancelled; then lead no more. Never returns by itself."""
+
+
+class TaskRunner(ABC):
+    """Runs named functions in the background: of each name at most one runs, and at most one waits.
+
+    A function that raises is not run again for that; the next `defer` runs it.
+    """
+
+    @abstractmethod
+    def register(self, name: str, function: Callable[[int], Awaitable[object]]) -> None:
+        """Say what a name runs; before `run`, and the same in every process."""
+
+    @abstractmethod
+    async def defer(self, name: str, *, height: int) -> bool:
+        """Have a function run with this height; False says that one waits already, which stands for it.
+
+        Raises:
+            DatabaseUnreachable: it could not be written down.
+        """
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Run what is deferred until cancelled; what runs then is cancelled, too, within a few seconds."""
+
+
+#: Bounds on what a cache takes; more is never kept.
+MAX_CACHE_KEY_BYTES: Final = 256
+MAX_CACHE_VALUE_BYTES: Final = 256 * 1024
+
+
+class Cache(ABC):
+    """Remembers values for a while, or not: every answer may be None, and none ever raises.
+
+    Nothing may depend on it but speed. What is put there leaves this process, so never put anything secret.
+    """
+
+    @abstractmethod
+    async def get(self, key: bytes) -> bytes | None:
+        """Return what was put under a key and is still remembered."""
+
+    @abstractmethod
+    async def put(self, key: bytes, value: bytes, *, ttl_s: float) -> None:
+        """Remember a value for at most this long, if it is within the bounds."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go."""
+
+
+def fits_cache(key: bytes, value: bytes = b"") -> bool:
+    """Return whether a cache would take this."""
+    return len(key) <= MAX_CACHE_KEY_BYTES and len(value) <= MAX_CACHE_VALUE_BYTES

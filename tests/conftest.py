@@ -13,9 +13,12 @@ import pytest
 from ocw_sidecar.devnet import DevnetLayout, chain, processes
 from ocw_sidecar.devnet.chain import ChainParts
 from storage_network.launch import wait_until
+from tests.databases import running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.postgres_server import PostgresServer
 
 #: A node opens its database and compiles the runtime; a busy machine takes longer.
 NODE_START_TIMEOUT_S = 60.0
@@ -48,6 +51,13 @@ def node_url(node_parts: ChainParts, tmp_path_factory: pytest.TempPathFactory) -
     finally:
         process.stop()
         processes.collect()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL that does not wait for the disk; each test takes a database of its own."""
+    with running_server() as server:
+        yield server
 
 
 def _listens(url: str) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import secrets
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from caregrid.errors import DigestMismatch, ProtocolViolation
 from caregrid.storage import FileIdHasher
-from ocw_sidecar.pipeline.items import InSpool
 from ocw_sidecar.pipeline.spool import disk_full_as_error, sync, sync_folder
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ RECORDS_AT_ONCE: Final = 16
 async def object_file(queue: Queue, spool: Spool, pack_id: bytes, records: Sequence[PackedRecord]) -> Path:
     """Return where a pack's bytes are or will be."""
     if len(records) == 1:
-        payload = await _only_payload(queue, records[0])
-        if isinstance(payload, InSpool):
-            return spool.path(payload.name)
+        own = spool.object_path(await _only_payload(queue, records[0]))
+        if own is not None:
+            return own
     return spool.pack_path(pack_id)
 
 
@@ -53,19 +53,26 @@ async def build(queue: Queue, spool: Spool, pack_id: bytes, records: Sequence[Pa
 class _Writing:
     def __init__(self, queue: Queue, spool: Spool, target: Path) -> None:
         self._queue, self._spool, self._target = queue, spool, target
-        self._part = target.with_suffix(".part")
+        # A name of its own: another attempt on the same pack may still be writing, its lease run out.
+        self._part = target.with_suffix(f".{secrets.token_hex(4)}.part")
         self._hasher = FileIdHasher()
 
     async def run(self, records: Sequence[PackedRecord]) -> bytes:
-        with disk_full_as_error():
-            with self._part.open("wb") as file:
-                for start in range(0, len(records), RECORDS_AT_ONCE):
-                    some = records[start : start + RECORDS_AT_ONCE]
-                    payloads = await self._queue.payloads([record.entry.record_id for record in some])
-                    await asyncio.to_thread(self._append, file, some, payloads)
-                await asyncio.to_thread(sync, file)
-            await asyncio.to_thread(self._publish)
+        try:
+            with disk_full_as_error():
+                await self._write(records)
+                await asyncio.to_thread(self._publish)
+        finally:
+            self._part.unlink(missing_ok=True)
         return await asyncio.to_thread(self._hasher.finish)
+
+    async def _write(self, records: Sequence[PackedRecord]) -> None:
+        with self._part.open("wb") as file:
+            for start in range(0, len(records), RECORDS_AT_ONCE):
+                some = records[start : start + RECORDS_AT_ONCE]
+                payloads = await self._queue.payloads([record.entry.record_id for record in some])
+                await asyncio.to_thread(self._append, file, some, payloads)
+            await asyncio.to_thread(sync, file)
 
     def _append(
         self, file: BinaryIO, records: Sequence[PackedRecord], payloads: Mapping[bytes, Payload]

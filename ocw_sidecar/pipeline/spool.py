@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from caregrid.errors import DiskLow
 from ocw_sidecar.pipeline.items import InRow, InSpool
@@ -52,7 +52,11 @@ class Spool:
         """Return the path of a pack's file; does not block."""
         return self._packs / f"{pack_id.hex()}.pack"
 
-    def create(self) -> SpoolFile:
+    def object_path(self, payload: Payload) -> Path | None:
+        """Return the file that holds a payload and nothing else, if there is one; does not block."""
+        return self.path(payload.name) if isinstance(payload, InSpool) else None
+
+    def create(self) -> BeingWritten:
         """Begin a new spool file."""
         name = secrets.token_hex(16)
         return SpoolFile(name, self.path(name))
@@ -95,9 +99,30 @@ class Spool:
             file.unlink()
         return len(strays)
 
+    def tidy(self, packs: set[bytes]) -> int:  # noqa: ARG002  a sole process leaves nothing behind while it runs
+        """Remove what other processes made useless; at any time. Return the number of files and payloads."""
+        return 0
+
     def free_bytes(self) -> int:
         """Return what is free on the disk; does not block for long."""
         return shutil.disk_usage(self._home).free
+
+
+class BeingWritten(Protocol):
+    """A large payload on its way. Its methods block."""
+
+    @property
+    def name(self) -> str:
+        """What the payload is called from then on."""
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+
+    def finish(self) -> None:
+        """Make it durable."""
+
+    def discard(self) -> None:
+        """Forget it."""
 
 
 class SpoolFile:
@@ -133,7 +158,7 @@ class Collector:
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._held = bytearray()
-        self._file: SpoolFile | None = None
+        self._file: BeingWritten | None = None
         self._digest = hashlib.sha256()
         self.length = 0
 

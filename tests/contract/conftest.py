@@ -1,19 +1,32 @@
-"""The worlds that the contract tests of the chain share; each is built once, when it is first needed."""
+"""What contract tests share: the worlds of the chain, each built once, and an empty database of each kind."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 import pytest_asyncio
 
 from tests.contract import chain_world
+from tests.databases import postgres_database, sqlite_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
-    import pytest
-
+    from ocw_sidecar.adapters.sql import Database
     from tests.contract.chain_world import World
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        opening = sqlite_database(tmp_path)
+    else:
+        opening = postgres_database(request.getfixturevalue("postgres_server"))
+    async with opening as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

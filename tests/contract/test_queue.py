@@ -13,7 +13,6 @@ import pytest
 from caregrid.records import RecordFormat
 from caregrid.sealed import new_record_id
 from ocw_sidecar.adapters.sql import SqlQueue
-from ocw_sidecar.adapters.sqlite import SqliteDatabase
 from ocw_sidecar.pipeline.items import (
     AcceptedWhole,
     Anchoring,
@@ -33,9 +32,7 @@ from ocw_sidecar.pipeline.queue import LeaseLost, Queue
 from ocw_sidecar.pipeline.states import PackState, RecordState, Stage, SubmissionState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
+    from ocw_sidecar.adapters.sql import Database
     from ocw_sidecar.pipeline.items import Payload
 
 T0 = datetime(2030, 1, 1, tzinfo=UTC)
@@ -49,12 +46,10 @@ OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "
 NO_WAIT = PackLimits(size=1000, records=100, oldest_before=T0 + timedelta(days=1))
 
 
-@pytest.fixture(params=["sqlite"])
-async def queue(tmp_path: Path) -> AsyncIterator[Queue]:
-    """Each kind of queue, empty."""
-    opened = SqliteDatabase.open(tmp_path / "queue.sqlite3")
-    yield SqlQueue(opened)
-    await opened.close()
+@pytest.fixture
+def queue(database: Database) -> Queue:
+    """The queue on each kind of database, empty."""
+    return SqlQueue(database)
 
 
 def submission(

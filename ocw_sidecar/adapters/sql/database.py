@@ -6,11 +6,13 @@ know which kind it is.
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from ocw_sidecar.pipeline.sql import Statement
 
@@ -41,6 +43,10 @@ class Result(Protocol):
 class Session(ABC):
     """An open transaction. Its methods block."""
 
+    #: Should a statement fail, all is undone and the function runs once more, with this False. So what a
+    #: constraint will refuse need not be looked up first.
+    first_try: ClassVar[bool] = False
+
     @abstractmethod
     def execute(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> Result:
         """Run a statement."""
@@ -49,11 +55,23 @@ class Session(ABC):
     def executemany(self, statement: Statement, parameters: Iterable[Mapping[str, Any]]) -> None:
         """Run a statement for each set of parameters."""
 
+    def execute_together(self, statements: Sequence[Statement], parameters: Mapping[str, Any]) -> None:
+        """Run statements of which none needs what another one did; perhaps in one go."""
+        for statement in statements:
+            self.execute(statement, parameters)
+
 
 class Database(ABC):
-    """Runs functions, each of them atomic."""
+    """Runs functions, each of them atomic.
 
-    @abstractmethod
+    What a function reads is one consistent state; two that change the same row never both succeed on what the
+    other one has not seen. What a function decides by reading alone, another process may change meanwhile:
+    where that matters, it writes to the row that it decided by.
+    """
+
+    #: No other process ever works on it.
+    sole: ClassVar[bool]
+
     async def write(self, work: Callable[[Session], T]) -> T:
         """Return the function's result once what it changed survives `kill -9` and power loss.
 
@@ -64,14 +82,23 @@ class Database(ABC):
             DiskLow: there is no room to write; nothing was changed.
             DatabaseUnreachable: the database does not answer; nothing was changed, or it is not known.
         """
+        return await asyncio.wrap_future(self.begin_write(work))
 
-    @abstractmethod
     async def read(self, work: Callable[[Session], T]) -> T:
         """Return the result of a function that only reads, from one consistent state.
 
         Raises:
             DatabaseUnreachable: the database does not answer.
         """
+        return await asyncio.wrap_future(self.begin_read(work))
+
+    @abstractmethod
+    def begin_write(self, work: Callable[[Session], T]) -> Future[T]:
+        """Return the promise of what `write` returns; for threads, which may wait for it. Does not block."""
+
+    @abstractmethod
+    def begin_read(self, work: Callable[[Session], T]) -> Future[T]:
+        """Return the promise of what `read` returns; for threads, which may wait for it. Does not block."""
 
     @abstractmethod
     async def close(self) -> None:

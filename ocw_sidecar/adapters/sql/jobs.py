@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from ocw_sidecar.adapters.sql.notices import tell_failed
 from ocw_sidecar.adapters.sql.rows import SQL, to_ms
 from ocw_sidecar.pipeline.items import Job
 from ocw_sidecar.pipeline.queue import LeaseLost
@@ -64,9 +65,11 @@ def fail(db: Session, job: Job, reason: str) -> None:
     require_held(db, job)
     if job.stage is Stage.VALIDATE:
         db.execute(SQL["fail_submission"], {"id": job.item, "reason": reason})
+        tell_failed(db, "submission", job.item, records=1, reason=reason)
     else:
         db.execute(SQL["fail_pack"], {"id": job.item, "reason": reason})
-        db.execute(SQL["fail_records_of_pack"], {"pack": job.item, "reason": reason})
+        failed = db.execute(SQL["fail_records_of_pack"], {"pack": job.item, "reason": reason}).rowcount
+        tell_failed(db, "pack", job.item, records=failed, reason=reason)
     db.execute(SQL["delete_job"], {"item": job.item})
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ocw_sidecar.adapters.sql import jobs, submissions
+from ocw_sidecar.adapters.sql.notices import tell_failed
 from ocw_sidecar.adapters.sql.rows import SQL, from_ms, to_ms
 from ocw_sidecar.pipeline.states import STAGE_OF_PACK, PackState, Stage
 
@@ -119,6 +121,8 @@ def _refuse(db: Session, pack_id: bytes, reasons: Mapping[bytes, str]) -> None:
         SQL["refuse_record"],
         [{"id": key, "pack": pack_id, "reason": reason} for key, reason in reasons.items()],
     )
+    for reason, records in Counter(reasons.values()).items():
+        tell_failed(db, "pack", pack_id, records=records, reason=reason)
 
 
 def _count_to_anchor(db: Session, pack_id: bytes) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from caregrid.errors import ValidationFailed
 from ocw_sidecar.adapters.sql import jobs, rows
+from ocw_sidecar.adapters.sql.notices import tell_failed
 from ocw_sidecar.adapters.sql.rows import SQL, to_ms
 from ocw_sidecar.pipeline.items import AcceptedWhole, Parts, SealedPart, Submission
 from ocw_sidecar.pipeline.states import Stage, SubmissionState
@@ -20,25 +22,24 @@ if TYPE_CHECKING:
 
 def add(db: Session, new: NewSubmission) -> Submission:
     """Take a submission in, or return the one that has its idempotency key."""
-    if new.idempotency is not None and (known := find_by_key(db, new.idempotency)) is not None:
-        return known
-    db.execute(
-        SQL["insert_submission"],
+    if not db.first_try and new.idempotency is not None:
+        known = find_by_key(db, new.idempotency)
+        if known is not None:
+            return known
+    db.execute_together(
+        [SQL[name] for name in ("insert_submission", "insert_payload", "insert_key", "insert_job")],
         {
-            "id": new.submission_id,
             "patient": new.patient_id,
             "format": int(new.format),
             "length": new.length,
             "digest": new.digest,
             "idempotency": new.idempotency,
             "now": to_ms(new.received_at),
+            "wrapped": new.wrapped_key,
+            "stage": Stage.VALIDATE,
+            "item": new.submission_id,
+            **rows.payload_parameters(new.submission_id, new.payload),
         },
-    )
-    db.execute(SQL["insert_payload"], rows.payload_parameters(new.submission_id, new.payload))
-    db.execute(SQL["insert_key"], {"id": new.submission_id, "wrapped": new.wrapped_key})
-    db.execute(
-        SQL["insert_job"],
-        {"stage": Stage.VALIDATE, "item": new.submission_id, "now": to_ms(new.received_at)},
     )
     return Submission(
         submission_id=new.submission_id,
@@ -61,6 +62,7 @@ def finish_validation(db: Session, job: Job, verdict: Verdict, now: datetime) ->
     """Turn a submission into records; return the spool files that nobody needs any more."""
     jobs.require_held(db, job)
     freed = _write_records(db, job.item, verdict, now)
+    tell_failed(db, "submission", job.item, records=_count_rejected(verdict), reason=ValidationFailed.code)
     db.execute(SQL["finish_submission"], {"id": job.item})
     db.execute(SQL["delete_job"], {"item": job.item})
     return freed
@@ -77,6 +79,12 @@ def _write_records(db: Session, submission_id: bytes, verdict: Verdict, now: dat
     else:
         _write_rejected(db, verdict.outcome, {**common, "id": submission_id, "ordinal": 0})
     return discard(db, submission_id)
+
+
+def _count_rejected(verdict: Verdict) -> int:
+    if isinstance(verdict, Parts):
+        return sum(not isinstance(part, SealedPart) for part in verdict.parts)
+    return int(not isinstance(verdict, AcceptedWhole))
 
 
 def _write_part(db: Session, part: SealedPart | RejectedPart, common: dict[str, Any]) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from ocw_sidecar.adapters.sql.database import Database, Session
+from ocw_sidecar.adapters.sqlite.backup import back_up
 from ocw_sidecar.adapters.sqlite.connection import connect, disk_full_as_error
-from ocw_sidecar.adapters.sqlite.schema import bring_up_to_date
+from ocw_sidecar.adapters.sqlite.schema import bring_up_to_date, stored_version
 from ocw_sidecar.adapters.sqlite.writer import Writer
+from ocw_sidecar.pipeline.migrations import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     from ocw_sidecar.adapters.sql.database import Result
@@ -40,6 +44,8 @@ class SqliteSession(Session):
 class SqliteDatabase(Database):
     """The database in one file. Open it with :meth:`open`."""
 
+    sole: ClassVar[bool] = True
+
     def __init__(self, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
         self._writer = Writer(writing)
         self._reading = reading
@@ -47,29 +53,31 @@ class SqliteDatabase(Database):
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open the file, create or migrate its schema. Blocks.
+        """Open the file, create or migrate its schema; before a migration it is copied. Blocks.
 
         Raises:
             ConfigInvalid: the file was written by a newer CareGrid.
-            DiskLow: there is no room for it.
+            DiskLow: there is no room for it, or for the copy.
         """
         path.touch(mode=0o600)
         with disk_full_as_error():
             writing = connect(path)
             try:
+                if 0 < (version := stored_version(writing)) < SCHEMA_VERSION:
+                    back_up(writing, path, version=version, now=datetime.now(UTC))
                 bring_up_to_date(writing)
                 return cls(writing, connect(path, read_only=True))
             except BaseException:
                 writing.close()
                 raise
 
-    async def write(self, work: Callable[[Session], T]) -> T:
-        """Run a function that writes; see `Database.write`."""
-        return await self._writer.run(lambda connection: work(SqliteSession(connection)))
+    def begin_write(self, work: Callable[[Session], T]) -> Future[T]:
+        """Run a function that writes; see `Database.begin_write`."""
+        return self._writer.begin(lambda connection: work(SqliteSession(connection)))
 
-    async def read(self, work: Callable[[Session], T]) -> T:
-        """Run a function that reads; see `Database.read`."""
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read, work)
+    def begin_read(self, work: Callable[[Session], T]) -> Future[T]:
+        """Run a function that reads; see `Database.begin_read`."""
+        return self._reader.submit(self._read, work)
 
     async def close(self) -> None:
         """Write what is waiting and release the file; see `Database.close`."""

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ocw_sidecar.adapters.sql.inbox import Inbox
 from ocw_sidecar.adapters.sqlite.connection import disk_full_as_error
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from ocw_sidecar.adapters.sql.inbox import Group
 
 T = TypeVar("T")
-
-#: Bounds what one transaction holds back; by then the fsync is well shared.
-MAX_GROUP: Final = 128
-
-_Ticket = tuple["Callable[[sqlite3.Connection], Any]", "Future[Any]"]
 
 
 class Writer:
@@ -31,9 +28,13 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._inbox: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
+        self._inbox: Inbox[sqlite3.Connection] = Inbox()
         self._thread = threading.Thread(target=self._serve, name="caregrid-queue-writer", daemon=True)
         self._thread.start()
+
+    def begin(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        """Return the promise of the function's result; does not block."""
+        return self._inbox.put(work)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return the function's result, once it is durable.
@@ -41,44 +42,24 @@ class Writer:
         Raises:
             DiskLow: there is no room to write; nothing was changed.
         """
-        ticket: Future[T] = Future()
-        self._inbox.put((work, ticket))
-        return await asyncio.wrap_future(ticket)
+        return await asyncio.wrap_future(self.begin(work))
 
     async def close(self) -> None:
         """Write what is waiting, then close the connection."""
-        self._inbox.put(None)
+        self._inbox.close(threads=1)
         await asyncio.to_thread(self._thread.join)
         self._connection.close()
 
     def _serve(self) -> None:
-        while (first := self._inbox.get()) is not None:
-            group, open_ = self._gather(first)
+        for group in self._inbox.groups():
             self._commit(group)
-            if not open_:
-                return
 
-    def _gather(self, first: _Ticket) -> tuple[list[_Ticket], bool]:
-        group = [first]
-        while len(group) < MAX_GROUP:
-            try:
-                ticket = self._inbox.get_nowait()
-            except queue.Empty:
-                break
-            if ticket is None:
-                return group, False
-            group.append(ticket)
-        return group, True
-
-    def _commit(self, group: list[_Ticket]) -> None:
-        wanted = [(work, ticket) for work, ticket in group if ticket.set_running_or_notify_cancel()]
+    def _commit(self, group: Group[sqlite3.Connection]) -> None:
         try:
             with disk_full_as_error():
-                outcomes = self._transact([work for work, _ in wanted])
+                group.settle(self._transact(group.works))
         except Exception as exc:  # noqa: BLE001  whatever went wrong belongs to those who wait
-            outcomes = [exc] * len(wanted)
-        for (_, ticket), outcome in zip(wanted, outcomes, strict=True):
-            _settle(ticket, outcome)
+            group.fail(exc)
 
     def _transact(self, works: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -102,10 +83,3 @@ class Writer:
             result = exc
         self._connection.execute("RELEASE attempt")
         return result
-
-
-def _settle(ticket: Future[Any], outcome: Any) -> None:
-    if isinstance(outcome, Exception):
-        ticket.set_exception(outcome)
-    else:
-        ticket.set_result(outcome)

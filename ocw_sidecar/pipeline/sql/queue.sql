@@ -36,8 +36,12 @@ INSERT INTO keys (id, wrapped) VALUES (:id, :wrapped);
 DELETE FROM keys WHERE id = :id;
 
 -- releasable_key --
--- The key of a record that was accepted; a submission that is not validated yet has none to give.
-SELECT wrapped FROM keys JOIN records USING (id) WHERE id = :id AND state <> 'rejected';
+-- The key of a record that was accepted, also when the rest of it is purged; a submission that is not validated
+-- yet has none to give, and one that was rejected has none any more.
+SELECT wrapped FROM keys
+WHERE id = :id AND NOT EXISTS (
+    SELECT 1 FROM submissions WHERE submissions.id = keys.id AND submissions.state <> 'validated'
+);
 
 -- insert_release --
 INSERT INTO key_releases (record, account, released_at) VALUES (:record, :account, :now);
@@ -148,7 +152,7 @@ SELECT id, state, size, record_count, object, manifest_root FROM packs WHERE id 
 
 -- records_of_pack --
 SELECT id, patient, format, length, digest, position, state, block
-FROM records WHERE pack = :pack AND (:state IS NULL OR state = :state) ORDER BY position;
+FROM records WHERE pack = :pack AND state = coalesce(:state, state) ORDER BY position;
 
 -- assemble_pack --
 UPDATE packs SET state = 'assembled', object = :object, manifest_root = :manifest_root WHERE id = :id;

@@ -43,31 +43,31 @@ def test_there_is_a_step_for_every_version() -> None:
 
 
 def test_steps_run_in_order_and_only_the_missing_ones(tmp_path: Path) -> None:
-    """From version 1 to 3 both steps run, the second after the first."""
+    """Over two versions both steps run, the second after the first."""
     steps = {
-        2: "ALTER TABLE keys ADD COLUMN note TEXT; -- two",
-        3: "UPDATE keys SET note = 'seen'; CREATE INDEX keys_note ON keys (note);",
+        SCHEMA_VERSION + 1: "ALTER TABLE keys ADD COLUMN note TEXT; -- first",
+        SCHEMA_VERSION + 2: "UPDATE keys SET note = 'seen'; CREATE INDEX keys_note ON keys (note);",
     }
     with closing(connect(tmp_path / "queue")) as database:
         bring_up_to_date(database)
         database.execute("INSERT INTO keys (id, wrapped) VALUES (x'00', x'01')")
-        bring_up_to_date(database, version=3, steps=steps)
-        bring_up_to_date(database, version=3, steps={2: "broken", 3: "broken"})
+        bring_up_to_date(database, version=SCHEMA_VERSION + 2, steps=steps)
+        bring_up_to_date(database, version=SCHEMA_VERSION + 2, steps=dict.fromkeys(steps, "broken"))
         assert ("seen",) == tuple(database.execute("SELECT note FROM keys").fetchone())
-        assert 3 == stored_version(database)
+        assert SCHEMA_VERSION + 2 == stored_version(database)
 
 
 def test_failed_step_changes_nothing(tmp_path: Path) -> None:
     """A migration that breaks in the middle leaves the file as it was."""
-    steps = {2: "ALTER TABLE keys ADD COLUMN note TEXT; INSERT INTO nowhere VALUES (1);"}
+    steps = {SCHEMA_VERSION + 1: "ALTER TABLE keys ADD COLUMN note TEXT; INSERT INTO nowhere VALUES (1);"}
     with closing(connect(tmp_path / "queue")) as database:
         bring_up_to_date(database)
         before = shape(database)
         with pytest.raises(sqlite3.OperationalError, match="nowhere"):
-            bring_up_to_date(database, version=2, steps=steps)
+            bring_up_to_date(database, version=SCHEMA_VERSION + 1, steps=steps)
     with closing(connect(tmp_path / "queue")) as database:
         assert before == shape(database)
-        assert 1 == stored_version(database)
+        assert SCHEMA_VERSION == stored_version(database)
 
 
 def test_newer_file_is_refused(tmp_path: Path) -> None:

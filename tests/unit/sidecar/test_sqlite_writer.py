@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from caregrid.errors import DiskLow
+from ocw_sidecar.adapters.sql.inbox import MAX_GROUP
 from ocw_sidecar.adapters.sqlite.connection import connect
-from ocw_sidecar.adapters.sqlite.writer import MAX_GROUP, Writer
+from ocw_sidecar.adapters.sqlite.writer import Writer
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,0 +1,243 @@
+-- From version 1 to version 2: the rooms that version 2 adds, in their order. Nothing that was there changes.
+
+-- Large sealed payloads where several machines have to reach them; a sole process keeps them in files.
+
+CREATE TABLE pieces (
+    name TEXT NOT NULL,  -- the payload's, as in payloads.spool
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+    body BLOB NOT NULL CHECK (length(body) <= 524288),
+    written_at INTEGER NOT NULL,
+    PRIMARY KEY (name, ordinal)
+) STRICT;
+
+CREATE INDEX pieces_begun ON pieces (written_at) WHERE ordinal = 0;
+
+-- What searching needs beyond the queue's tables. Ids grow with time (UUIDv7), so a range of ids is one of times.
+
+CREATE INDEX submissions_of_patient ON submissions (patient, id);
+CREATE INDEX records_of_patient ON records (patient, id);
+
+-- Who may ask for what. No token stands here, and no name.
+
+CREATE TABLE tokens (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+    account BLOB CHECK (length(account) = 32),
+    scopes TEXT NOT NULL,  -- names, with a space between
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    used_on INTEGER  -- the beginning of that day
+) STRICT, WITHOUT ROWID;
+
+-- Signed requests that were seen; each is forgotten when its time of signing lies too far back to be taken.
+CREATE TABLE nonces (
+    id BLOB PRIMARY KEY CHECK (length(id) = 32),
+    forget_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX nonces_due ON nonces (forget_at);
+
+-- Patients that applications asked us to register: the intent, durable before anything is sent to the chain.
+
+CREATE TABLE registrations (
+    patient BLOB PRIMARY KEY CHECK (length(patient) = 32),
+    controller BLOB CHECK (length(controller) = 32),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'registered', 'failed')),
+    reason TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL,
+    asked_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX registrations_pending ON registrations (due_at, patient) WHERE state = 'pending';
+
+-- What recipients are told, by whom it is carried, and how far that has come. Times are milliseconds since 1970.
+-- Facts are ids, numbers and codes. Where a channel leads identifies a person and holds tokens: it lies sealed.
+
+-- Every account that was ever told something; its notices are numbered from 1.
+CREATE TABLE recipients (
+    account BLOB PRIMARY KEY CHECK (length(account) = 32),
+    newest INTEGER NOT NULL DEFAULT 0,
+    kept INTEGER NOT NULL DEFAULT 0,
+    dropped INTEGER NOT NULL DEFAULT 0,  -- the highest position that is gone
+    oversees INTEGER NOT NULL DEFAULT 0  -- 1: is told of what fails here
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX recipients_overseeing ON recipients (account) WHERE oversees = 1;
+
+CREATE TABLE notices (
+    recipient BLOB NOT NULL REFERENCES recipients (account),
+    position INTEGER NOT NULL,
+    key BLOB NOT NULL CHECK (length(key) = 32),
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    kind TEXT NOT NULL,
+    facts TEXT NOT NULL CHECK (length(facts) <= 2048),
+    told_at INTEGER NOT NULL,
+    PRIMARY KEY (recipient, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX notices_by_key ON notices (recipient, key);
+CREATE INDEX notices_by_age ON notices (told_at);
+
+CREATE TABLE channels (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    recipient BLOB NOT NULL CHECK (length(recipient) = 32),
+    origin TEXT NOT NULL CHECK (origin IN ('own', 'settings')),
+    slot INTEGER NOT NULL,
+    digest_at INTEGER NOT NULL,  -- minutes after midnight in UTC; -1: at once
+    sealed BLOB NOT NULL CHECK (length(sealed) <= 4096),
+    wrapped BLOB NOT NULL,
+    failures INTEGER NOT NULL DEFAULT 0,  -- in a row
+    rests_until INTEGER NOT NULL DEFAULT 0,
+    wake_at INTEGER NOT NULL,  -- when a lane has to look at it; for a leased one the lease's end
+    lease BLOB
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX channels_of_recipient ON channels (recipient, origin, slot);
+CREATE INDEX channels_sound ON channels (wake_at) WHERE failures = 0;
+CREATE INDEX channels_troubled ON channels (wake_at) WHERE failures > 0;
+
+CREATE TABLE subscriptions (
+    channel BLOB NOT NULL REFERENCES channels (id),
+    kind TEXT NOT NULL,
+    PRIMARY KEY (channel, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    channel BLOB NOT NULL REFERENCES channels (id),
+    recipient BLOB NOT NULL,
+    position INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL,
+    code TEXT
+) STRICT;
+
+CREATE UNIQUE INDEX deliveries_of_notice ON deliveries (recipient, position, channel);
+CREATE INDEX deliveries_of_channel ON deliveries (channel);
+CREATE INDEX deliveries_waiting ON deliveries (channel, due_at) WHERE state = 'waiting';
+CREATE INDEX deliveries_failed ON deliveries (channel) WHERE state = 'failed';
+
+-- How far the chain was followed. There is one cursor; `job_heights` says for which block each job was last done.
+
+CREATE TABLE cursors (
+    name TEXT PRIMARY KEY CHECK (name = 'chain'),
+    genesis BLOB NOT NULL CHECK (length(genesis) = 32),
+    height INTEGER NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    moved_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job_heights (
+    job TEXT PRIMARY KEY,
+    height INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What the chain says of our organisation's objects, records, grants and requests, folded from its events.
+-- A scope is one byte, 0 for a record and 1 for a patient, and the id. Heights are block numbers; times are
+-- milliseconds since 1970 in UTC.
+
+CREATE TABLE ledger_grants (
+    scope BLOB NOT NULL,
+    grantee BLOB NOT NULL CHECK (length(grantee) = 32),
+    granted_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    key_state TEXT NOT NULL CHECK (key_state IN ('pending', 'escrowed', 'given')),
+    key_version INTEGER,
+    emergency INTEGER NOT NULL DEFAULT 0,
+    warned INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL,  -- of the next attempt to deliver the key
+    reason TEXT,
+    PRIMARY KEY (scope, grantee)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ledger_grants_waiting ON ledger_grants (emergency DESC, due_at) WHERE key_state = 'pending';
+CREATE INDEX ledger_grants_of_grantee ON ledger_grants (grantee);
+CREATE INDEX ledger_grants_ending ON ledger_grants (expires_at);
+CREATE INDEX ledger_grants_unwarned_open ON ledger_grants (expires_at) WHERE warned = 0;
+
+CREATE TABLE ledger_requests (
+    record BLOB NOT NULL CHECK (length(record) = 16),
+    requester BLOB NOT NULL CHECK (length(requester) = 32),
+    purpose TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (record, requester)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ledger_requests_ending ON ledger_requests (expires_at);
+
+CREATE TABLE ledger_objects (
+    object BLOB PRIMARY KEY CHECK (length(object) = 32),
+    stored_at INTEGER NOT NULL,
+    looked_at INTEGER NOT NULL,  -- when its storage was last looked at; at first when it was stored
+    health INTEGER,
+    replicas INTEGER,
+    nodes INTEGER,
+    asked_at INTEGER NOT NULL,  -- when it was last challenged; at first when it was stored
+    outcome TEXT,
+    challenged_at INTEGER,
+    contained INTEGER NOT NULL DEFAULT 0,  -- times that the present challenge went unanswered
+    contained_at INTEGER  -- the challenge that is to be asked again
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ledger_objects_looked ON ledger_objects (looked_at, object);
+CREATE INDEX ledger_objects_asked ON ledger_objects (asked_at, object);
+
+CREATE TABLE ledger_records (
+    record BLOB PRIMARY KEY CHECK (length(record) = 16),
+    patient BLOB NOT NULL CHECK (length(patient) = 32),
+    object BLOB NOT NULL CHECK (length(object) = 32)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ledger_records_of_patient ON ledger_records (patient, record);
+CREATE INDEX ledger_records_of_object ON ledger_records (object, record);
+
+-- Wrapped keys that the chain knows by their digest. They open nothing without the grantee's private key.
+CREATE TABLE escrow_keys (
+    scope BLOB NOT NULL,
+    grantee BLOB NOT NULL CHECK (length(grantee) = 32),
+    record BLOB NOT NULL CHECK (length(record) = 16),
+    wrapped BLOB NOT NULL,
+    key_version INTEGER NOT NULL,
+    PRIMARY KEY (scope, grantee, record)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX escrow_keys_of_record ON escrow_keys (record);
+
+-- What was asked and answered in a check of an object; its SHA-256 stands on the chain.
+CREATE TABLE proof_bundles (
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+    object BLOB NOT NULL CHECK (length(object) = 32),
+    challenged_at INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+
+-- What operators ask of workers, and what became of their runs. Times are milliseconds since 1970 in UTC.
+
+CREATE TABLE workers (
+    name TEXT PRIMARY KEY,
+    paused INTEGER NOT NULL DEFAULT 0,
+    paused_at INTEGER,
+    paused_by TEXT,
+    asked INTEGER NOT NULL DEFAULT 0,  -- single runs that were asked for, ever
+    answered INTEGER NOT NULL DEFAULT 0,  -- of these, how many are done
+    runs INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    started_at INTEGER,
+    ended_at INTEGER,
+    succeeded_at INTEGER,
+    height INTEGER,
+    items TEXT,  -- of the last run: names and counts, as JSON
+    reason TEXT  -- the error code of the last run
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE processes (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    started_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    leads INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
