@@ -10,10 +10,14 @@ from aiohttp import web
 from caregrid.errors import (
     AccessRefused,
     CaregridError,
+    Conflict,
+    ContentStalled,
     DiskLow,
     InputInvalid,
     InputTooLarge,
+    MediaTypeUnsupported,
     NotFound,
+    RateLimited,
     Recoverable,
     Unauthorised,
     ValidationFailed,
@@ -26,12 +30,16 @@ if TYPE_CHECKING:
 #: The first class that fits decides.
 STATUSES: Final[tuple[tuple[type[CaregridError], int], ...]] = (
     (InputTooLarge, 413),
+    (MediaTypeUnsupported, 415),
     (ValidationFailed, 422),
+    (Conflict, 409),
     (InputInvalid, 400),
     (NotFound, 404),
     (Unauthorised, 401),
     (AccessRefused, 403),
     (DiskLow, 507),
+    (RateLimited, 429),
+    (ContentStalled, 408),
     (Recoverable, 503),
     (CaregridError, 500),
 )
@@ -50,11 +58,14 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except CaregridError as exc:
         return error_answer(exc)
     except web.HTTPException as exc:
-        return _answer(exc.status, f"HTTP_{exc.status}", exc.reason)
+        answer = _answer(exc.status, f"HTTP_{exc.status}", exc.reason)
+        if "Allow" in exc.headers:
+            answer.headers["Allow"] = exc.headers["Allow"]
+        return answer
     except ConnectionError:
         raise
     except Exception as exc:  # noqa: BLE001 - the text of a bug may quote content, so it goes nowhere
-        return _fault_answer(exc)
+        return error_answer(fault_error(exc))
 
 
 def error_answer(error: CaregridError) -> web.Response:
@@ -62,15 +73,17 @@ def error_answer(error: CaregridError) -> web.Response:
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
     answer = _answer(status, error.code, str(error))
     if isinstance(error, Recoverable):
-        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+        wait_s = error.retry_after_s if isinstance(error, RateLimited) else RETRY_AFTER_S
+        answer.headers["Retry-After"] = str(wait_s)
     if isinstance(error, Unauthorised):
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
 
 
-def _fault_answer(fault: Exception) -> web.Response:
+def fault_error(fault: Exception) -> CaregridError:
+    """Log a bug's place and return what a caller may know of it."""
     log.error("request_failed", fault=type(fault).__name__, place=place_of(fault))
-    return error_answer(CaregridError("the sidecar met a fault of its own; its log says where"))
+    return CaregridError("the sidecar met a fault of its own; its log says where")
 
 
 def _answer(status: int, code: str, message: str) -> web.Response:

@@ -1,27 +1,38 @@
-"""Routes and authentication."""
+"""Puts the application together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from ocw_sidecar.api.answers import errors_as_json
+from ocw_sidecar.api.authentication import Signatures, authentication
+from ocw_sidecar.api.batches import Batches
+from ocw_sidecar.api.bearers import Bearers
+from ocw_sidecar.api.connections import CONNECTIONS, Connections, noting
 from ocw_sidecar.api.health import Health
+from ocw_sidecar.api.limits import Limits
+from ocw_sidecar.api.openapi import DESCRIPTION, describe, serving
+from ocw_sidecar.api.operators import Operators, Readers
+from ocw_sidecar.api.patients import PatientHandlers
 from ocw_sidecar.api.records import Failures, Records
-from ocw_sidecar.api.requests import CALLER, MAX_JSON_BYTES
+from ocw_sidecar.api.requests import MAX_JSON_BYTES
 from ocw_sidecar.api.submissions import Submissions
+from ocw_sidecar.api.table import Handlers, table
 
 if TYPE_CHECKING:
-    from aiohttp.typedefs import Handler, Middleware
+    from collections.abc import Sequence
 
-    from ocw_sidecar.api.tokens import Tokens
+    from ocw_sidecar.api.routes import Route
+    from ocw_sidecar.callers.port import Callers
+    from ocw_sidecar.ledger.port import Ledger
+    from ocw_sidecar.metrics import Metrics
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.intake import Intake
-
-#: Everything below needs a token.
-PROTECTED: Final = "/v1/"
+    from ocw_sidecar.pipeline.patients import Patients
+    from ocw_sidecar.pipeline.search import Search
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,35 +41,42 @@ class Api:
 
     bench: Bench
     intake: Intake
-    tokens: Tokens
+    callers: Callers
+    patients: Patients
+    search: Search
+    metrics: Metrics | None = None
+    ledger: Ledger | None = None  #: has what is in escrow
+    more: Sequence[Route] = ()  #: of other parts of the sidecar
 
 
 def build_app(api: Api) -> web.Application:
     """Return the application; content is streamed, so `client_max_size` bounds the small bodies only."""
+    settings, ports = api.bench.settings, api.bench.ports
+    limits = Limits(settings.api)
+    operators = Operators(ports.chain, settings.organisation)
+    guard = authentication(
+        Bearers(api.callers, limits, ports.now), Signatures(api.bench, api.callers, limits, operators)
+    )
+    connections = Connections()
     app = web.Application(
-        middlewares=[errors_as_json, _authentication(api.tokens)], client_max_size=MAX_JSON_BYTES
+        middlewares=[noting(connections), errors_as_json, guard], client_max_size=MAX_JSON_BYTES
     )
-    submissions, records = Submissions(api.bench, api.intake), Records(api.bench)
-    failures, health = Failures(api.bench), Health(api.bench, api.intake)
-    app.add_routes(
-        [
-            web.post("/v1/submissions", submissions.post),
-            web.get("/v1/submissions/{id}", submissions.get),
-            web.post("/v1/records/{id}/key", records.release_key),
-            web.post("/v1/failures/replay", failures.replay),
-            web.get("/livez", health.livez),
-            web.get("/readyz", health.readyz),
-            web.get("/metrics", health.metrics),
-        ]
-    )
+    app[CONNECTIONS] = connections
+    routes = [*table(_handlers(api, limits, operators)), *api.more]
+    description = describe([*routes, serving({})])
+    app[DESCRIPTION] = description
+    routes.append(serving(description))
+    app.add_routes([route.definition(limits) for route in routes])
     return app
 
 
-def _authentication(tokens: Tokens) -> Middleware:
-    @web.middleware
-    async def require_token(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith(PROTECTED):
-            request[CALLER] = tokens.caller(request.headers.get("Authorization"))
-        return await handler(request)
-
-    return require_token
+def _handlers(api: Api, limits: Limits, operators: Operators) -> Handlers:
+    bench = api.bench
+    return Handlers(
+        submissions=Submissions(bench, api.intake, api.search, limits),
+        batches=Batches(bench, api.intake, limits),
+        patients=PatientHandlers(bench, api.patients),
+        records=Records(bench, Readers(bench.ports.chain, operators), limits, api.ledger),
+        failures=Failures(bench),
+        health=Health(bench, api.intake, api.metrics),
+    )

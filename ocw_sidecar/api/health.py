@@ -5,66 +5,109 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from caregrid.errors import DatabaseUnreachable
+from ocw_sidecar.api import models
+from ocw_sidecar.api.replies import reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from prometheus_client.metrics_core import Metric
+
+    from caregrid.errors import Recoverable
+    from ocw_sidecar.metrics import Metrics
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.intake import Intake
     from ocw_sidecar.pipeline.items import Tally, Trouble
+
+#: The text format that prometheus-client writes.
+METRICS_TYPE = "text/plain"
 
 
 class Health:
     """`/livez`, `/readyz` and `/metrics`."""
 
-    def __init__(self, bench: Bench, intake: Intake) -> None:
-        self._bench, self._intake = bench, intake
+    def __init__(self, bench: Bench, intake: Intake, metrics: Metrics | None) -> None:
+        self._bench, self._intake, self._metrics = bench, intake, metrics
 
     async def livez(self, _request: web.Request) -> web.Response:
         """Answer at all."""
-        return web.json_response({"live": True})
+        return reply(models.Alive(live=True))
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """Say whether a submission would be taken in, and what is being retried meanwhile."""
-        refusal = await self._intake.refusal()
-        troubles = await self._bench.queue.troubles()
-        answer = {
-            "ready": refusal is None,
-            "reasons": [] if refusal is None else [refusal.code],
-            "retrying": [
-                {"stage": each.stage, "reason": each.reason, "items": each.items} for each in troubles
+        refusal: Recoverable | None
+        try:
+            refusal = await self._intake.refusal()
+            troubles = await self._bench.queue.troubles()
+        except DatabaseUnreachable as exc:
+            refusal, troubles = exc, []
+        ready = models.Ready(
+            ready=refusal is None,
+            reasons=[] if refusal is None else [refusal.code],
+            retrying=[
+                models.Retrying(stage=each.stage, reason=each.reason, items=each.items) for each in troubles
             ],
-        }
-        return web.json_response(answer, status=200 if refusal is None else 503)
+        )
+        return reply(ready, status=200 if refusal is None else 503)
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Answer in Prometheus' text format."""
         queue = self._bench.queue
         oldest = await queue.oldest_open()
         age_s = 0.0 if oldest is None else (self._bench.ports.now() - oldest).total_seconds()
-        lines = [
-            *_tally_lines(await queue.tallies()),
-            *_trouble_lines(await queue.troubles()),
-            "# TYPE caregrid_oldest_open_age_seconds gauge",
-            f"caregrid_oldest_open_age_seconds {max(age_s, 0.0):.3f}",
-            "# TYPE caregrid_free_disk_bytes gauge",
-            f"caregrid_free_disk_bytes {self._bench.spool.free_bytes()}",
-            "# TYPE caregrid_submissions_accepted_total counter",
-            f"caregrid_submissions_accepted_total {self._intake.accepted}",
-        ]
-        return web.Response(text="\n".join(lines) + "\n", content_type="text/plain", charset="utf-8")
+        registry = CollectorRegistry()
+        registry.register(
+            _Snapshot(
+                [
+                    *_tallies(await queue.tallies()),
+                    _troubles(await queue.troubles()),
+                    _gauge("oldest_open_age_seconds", "How long the oldest item waits.", max(age_s, 0.0)),
+                    _gauge("free_disk_bytes", "Free disk for the queue.", self._bench.spool.free_bytes()),
+                    CounterMetricFamily(
+                        "caregrid_submissions_accepted",
+                        "Submissions taken in since the start.",
+                        value=self._intake.accepted,
+                    ),
+                ]
+            )
+        )
+        others = b"" if self._metrics is None else self._metrics.render()
+        body = generate_latest(registry) + others
+        return web.Response(body=body, content_type=METRICS_TYPE, charset="utf-8")
 
 
-def _tally_lines(tallies: list[Tally]) -> Iterator[str]:
-    yield "# TYPE caregrid_items gauge"
+class _Snapshot(Collector):
+    """What the database says now; read anew for each scrape."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what was read."""
+        return iter(self._families)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"caregrid_{name}", text, value=value)
+
+
+def _tallies(tallies: list[Tally]) -> Iterator[GaugeMetricFamily]:
+    items = GaugeMetricFamily("caregrid_items", "Items by state.", labels=["kind", "state"])
+    sizes = GaugeMetricFamily("caregrid_bytes", "Sealed bytes by state.", labels=["kind", "state"])
     for tally in tallies:
-        yield f'caregrid_items{{kind="{tally.kind}",state="{tally.state}"}} {tally.items}'
-    yield "# TYPE caregrid_bytes gauge"
-    for tally in tallies:
-        yield f'caregrid_bytes{{kind="{tally.kind}",state="{tally.state}"}} {tally.bytes}'
+        items.add_metric([tally.kind, tally.state], tally.items)
+        sizes.add_metric([tally.kind, tally.state], tally.bytes)
+    yield items
+    yield sizes
 
 
-def _trouble_lines(troubles: list[Trouble]) -> Iterator[str]:
-    yield "# TYPE caregrid_retrying gauge"
+def _troubles(troubles: list[Trouble]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily("caregrid_retrying", "Items being tried again.", labels=["stage", "reason"])
     for trouble in troubles:
-        yield f'caregrid_retrying{{stage="{trouble.stage}",reason="{trouble.reason}"}} {trouble.items}'
+        family.add_metric([trouble.stage, trouble.reason], trouble.items)
+    return family

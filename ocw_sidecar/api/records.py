@@ -1,4 +1,4 @@
-"""Hands a record's data key to the custodian's own applications, wrapped, and notes each time."""
+"""Hands out data keys of records, wrapped, to accounts that may read them; and replays failures."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
 
-from caregrid.errors import NotFound
-from caregrid.keys import PUBLIC_KEY_LEN, wrap_data_key
-from caregrid.records import ACCOUNT_LEN
-from ocw_sidecar.api import requests
+from caregrid.chain.port import Escrowed
+from caregrid.errors import AccessRefused, NotFound, ScopeMissing
+from caregrid.keys import wrap_data_key
+from ocw_sidecar.api import models, requests
+from ocw_sidecar.api.callers import CALLER
+from ocw_sidecar.api.replies import reply
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
+    from ocw_sidecar.api.callers import Caller
+    from ocw_sidecar.api.limits import Limits
+    from ocw_sidecar.api.operators import Access, Readers
+    from ocw_sidecar.ledger.port import Ledger
     from ocw_sidecar.pipeline.bench import Bench
 
 log = structlog.get_logger()
@@ -22,22 +29,38 @@ log = structlog.get_logger()
 class Records:
     """The resource `/v1/records`."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, bench: Bench, readers: Readers, limits: Limits, ledger: Ledger | None) -> None:
+        self._bench, self._readers, self._limits, self._ledger = bench, readers, limits, ledger
 
     async def release_key(self, request: web.Request) -> web.Response:
-        """Answer with the data key wrapped to the account's public key; the release is on record first."""
-        record_id = requests.record_id_of(request)
-        body = await requests.json_object(request)
-        account = requests.hex_bytes("account", body.get("account"), ACCOUNT_LEN)
-        public_key = requests.hex_bytes("public_key", body.get("public_key"), PUBLIC_KEY_LEN)
+        """Answer with the data key wrapped to the reader's key on chain; the release is on record first."""
+        record_id, caller = requests.record_id_of(request), request[CALLER]
+        wish = await requests.json_body(request, models.KeyWish)
+        account = _reader(wish, caller)
+        await self._limits.key_release(caller)
+        access = await self._readers.access(record_id, account)
+        if wish.public_key is not None and requests.from_hex(wish.public_key) != access.key.public_key:
+            raise AccessRefused("public_key is not the one that stands on chain for the account")
         kept = await self._bench.queue.releasable_key(record_id)
         if kept is None:
             raise NotFound("no record with this id was accepted here; check the id")
-        wrapped = await asyncio.to_thread(self._rewrap, record_id, kept, account, public_key)
+        wrapped = await self._escrowed(record_id, access)
+        if wrapped is None:
+            wrapped = await asyncio.to_thread(self._rewrap, record_id, kept, account, access.key.public_key)
         await self._bench.queue.note_release(record_id, account, now=self._bench.ports.now())
         log.info("key_released", record=record_id.hex())
-        return web.json_response({"wrapped": wrapped.hex()})
+        return reply(models.ReleasedKey(wrapped=wrapped.hex()))
+
+    async def _escrowed(self, record_id: bytes, access: Access) -> bytes | None:
+        """Return the very bytes whose digest the grant holds, so that the reader can compare."""
+        grant = access.grant
+        if self._ledger is None or grant is None or not isinstance(grant.key, Escrowed):
+            return None
+        if grant.key.key_version != access.key.version:
+            return None  # the reader has a new key since; what is in escrow he cannot open
+        kept = await self._ledger.escrow(grant.scope, grant.grantee)
+        ours = [each for each in kept if each.key_version == access.key.version]
+        return next((each.wrapped for each in ours if each.record_id == record_id), None)
 
     def _rewrap(self, record_id: bytes, kept: bytes, account: bytes, public_key: bytes) -> bytes:
         data_key = self._bench.ports.key_store.unwrap(record_id, kept)
@@ -55,4 +78,20 @@ class Failures:
         replayed = await self._bench.queue.replay_failed(now=self._bench.ports.now())
         self._bench.bells.ring_all()
         log.info("failures_replayed", jobs=replayed)
-        return web.json_response({"replayed": replayed})
+        return reply(models.Replayed(replayed=replayed))
+
+
+async def whoami(request: web.Request) -> web.Response:
+    """Say who the caller is here."""
+    caller = request[CALLER]
+    account = None if caller.account is None else caller.account.hex()
+    return reply(models.Identity(account=account, scopes=sorted(caller.scopes)))
+
+
+def _reader(wish: models.KeyWish, caller: Caller) -> bytes:
+    account = caller.account if wish.account is None else requests.from_hex(wish.account)
+    if account is None:
+        raise AccessRefused("this token speaks for no account of its own; name the one that the key is for")
+    if caller.account not in {None, account}:
+        raise ScopeMissing("this caller speaks for its own account only")
+    return account

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from caregrid.errors import DiskLow, InputEmpty, InputInvalid, InputTooLarge, QueueFull
+from caregrid.errors import (
+    Conflict,
+    DatabaseUnreachable,
+    DiskLow,
+    InputEmpty,
+    InputInvalid,
+    InputTooLarge,
+    QueueFull,
+)
 from caregrid.records import PATIENT_ID_LEN, RecordFormat
 from caregrid.sealed import Sealer, new_data_key, new_record_id
 from ocw_sidecar.pipeline.bells import Bell
 from ocw_sidecar.pipeline.crashpoints import CrashPoint, reach
 from ocw_sidecar.pipeline.items import InSpool, NewSubmission
+from ocw_sidecar.pipeline.room import Room
 from ocw_sidecar.pipeline.spool import Collector
-from ocw_sidecar.pipeline.states import OPEN_RECORD_STATES, SubmissionState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,10 +38,6 @@ MAX_IDEMPOTENCY_KEY_CHARS: Final = 64
 MAX_AT_ONCE: Final = 64
 
 OPAQUE_FORMATS: Final = frozenset({RecordFormat.DICOM, RecordFormat.BINARY})
-
-_OPEN: Final = frozenset(
-    {("submission", str(SubmissionState.RECEIVED)), *(("record", str(state)) for state in OPEN_RECORD_STATES)}
-)
 
 log = structlog.get_logger()
 
@@ -70,21 +74,18 @@ class Intake:
         self._bench = bench
         self.closed = False  #: nothing is taken in any more
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
+        self._room = Room(bench)
         self.accepted = 0  #: since the start
 
     def close(self) -> None:
         """Take nothing more in; what is arriving may finish."""
         self.closed = True
 
-    async def refusal(self) -> QueueFull | DiskLow | None:
-        """Return why nothing can be taken in now, if so."""
+    async def refusal(self, announced: int = 0) -> QueueFull | DiskLow | None:
+        """Return why no content of so many bytes can be taken in now, if so."""
         if self.closed:
             return QueueFull("the sidecar is stopping; submit again when it is back")
-        if await self._open_items() >= self._bench.settings.queue_limit:
-            return QueueFull()
-        if self._bench.spool.free_bytes() < self._bench.settings.min_free_disk:
-            return DiskLow()
-        return None
+        return await self._room.refusal(announced)
 
     async def take(self, offer: Offer, content: AsyncIterator[bytes]) -> Submission:
         """Take one submission in and return it once it would survive a power cut.
@@ -94,7 +95,7 @@ class Intake:
         Raises:
             QueueFull, DiskLow: not now; nothing is kept.
             InputEmpty, InputTooLarge: there is no content, or too much.
-            InputInvalid: the idempotency key was used for another patient or format.
+            Conflict: the idempotency key was used for another patient or format.
         """
         if (known := await self._known(offer)) is not None:
             return known
@@ -113,18 +114,15 @@ class Intake:
             return None
         known = await self._bench.queue.find_by_key(offer.idempotency)
         if known is not None and (known.patient_id, known.format) != (offer.patient_id, offer.format):
-            raise InputInvalid("this idempotency key was used for another patient or format; use a fresh one")
+            raise Conflict("this idempotency key was used for another patient or format; use a fresh one")
         return known
 
     async def _require_room(self, offer: Offer) -> None:
-        if (refusal := await self.refusal()) is not None:
-            raise refusal
-        if offer.announced is None:
-            return
-        if offer.announced > (limit := self._limit(offer.format)):
+        announced = offer.announced or 0
+        if announced > (limit := self._limit(offer.format)):
             raise InputTooLarge(limit=limit)
-        if self._bench.spool.free_bytes() - offer.announced < self._bench.settings.min_free_disk:
-            raise DiskLow
+        if (refusal := await self.refusal(announced)) is not None:
+            raise refusal
 
     async def _seal(self, offer: Offer, content: AsyncIterator[bytes], collector: Collector) -> NewSubmission:
         record_id, data_key = new_record_id(), new_data_key()
@@ -139,39 +137,44 @@ class Intake:
             length=collector.length,
             digest=collector.digest,
             payload=await collector.finish(),
-            wrapped_key=await asyncio.to_thread(self._bench.ports.key_store.wrap, record_id, data_key),
+            wrapped_key=await self._wrap(record_id, data_key),
             idempotency=offer.idempotency,
             received_at=self._bench.ports.now(),
         )
+
+    async def _wrap(self, record_id: bytes, data_key: bytes) -> bytes:
+        key_store = self._bench.ports.key_store
+        if key_store.blocks:
+            return await asyncio.to_thread(key_store.wrap, record_id, data_key)
+        return key_store.wrap(record_id, data_key)
 
     async def _commit(self, new: NewSubmission) -> Submission:
         reach(CrashPoint.SPOOLED)
         try:
             submission = await self._bench.queue.add(new)
+        except DatabaseUnreachable:
+            raise  # it may have been committed; if it was not, a sweep takes the bytes
         except Exception:
-            self._forget(new)
+            await self._forget(new)
             raise
         reach(CrashPoint.ACCEPTED)
         if submission.submission_id != new.submission_id:
-            self._forget(new)  # the same key came twice at once, and the other one won
+            await self._forget(new)  # the same key came twice at once, and the other one won
         self.accepted += 1
+        self._room.taken(new.length)
         self._bench.bells.ring(Bell.VALIDATE)
         log.info("submission_accepted", submission=submission.submission_id.hex(), length=submission.length)
         return submission
 
-    def _forget(self, new: NewSubmission) -> None:
+    async def _forget(self, new: NewSubmission) -> None:
         if isinstance(new.payload, InSpool):
-            self._bench.spool.remove([new.payload.name])
+            await asyncio.to_thread(self._bench.spool.remove, [new.payload.name])
 
     def _limit(self, record_format: RecordFormat) -> int:
         settings = self._bench.settings
         if record_format in OPAQUE_FORMATS:
             return settings.max_payload
         return min(settings.max_payload, settings.max_fhir_payload)
-
-    async def _open_items(self) -> int:
-        tallies = await self._bench.queue.tallies()
-        return sum(tally.items for tally in tallies if (tally.kind, tally.state) in _OPEN)
 
 
 async def _within(limit: int, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

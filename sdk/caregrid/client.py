@@ -24,11 +24,12 @@ from caregrid.sealed import Opener
 from caregrid.storage import DeossStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
     from pathlib import Path
 
     from caregrid.chain import Chain, Grant, Receipt, Record, Submitter
-    from caregrid.intake import SubmissionStatus
+    from caregrid.feed import FeedEvent
+    from caregrid.statuses import BatchAnswer, BatchItem, FoundRecord, SubmissionStatus
     from caregrid.storage import ObjectStore
 
 #: How long a grant lasts unless said otherwise: a day of two-second blocks.
@@ -77,7 +78,7 @@ class EmrClient:
             submitter=SubstrateSubmitter(profile.chain_urls, account=account, sign=sign),
             store=DeossStore(profile.gateway_url, account=account, sign=sign),
             organisation=profile.organisation,
-            sidecar=_sidecar(profile),
+            sidecar=_sidecar(profile, identity),
         )
 
     async def __aenter__(self) -> Self:
@@ -176,6 +177,59 @@ class EmrClient:
             store=self.store,
         )
 
+    async def submit_many(self, items: Iterable[BatchItem]) -> AsyncGenerator[BatchAnswer]:
+        """Hand many FHIR R4 resources to the sidecar; yield what became of each once it is durable.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+            SidecarUnreachable: it stopped answering; see `SidecarClient.submit_many`.
+        """
+        async with aclosing(self._managed().submit_many(items)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def status(self, submission_id: bytes) -> SubmissionStatus:
+        """Return how far a submission has come in the sidecar.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+            NotFound: it has no such submission.
+        """
+        return await self._managed().status(submission_id)
+
+    async def find_records(
+        self,
+        *,
+        patient_id: bytes | None = None,
+        state: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> AsyncGenerator[FoundRecord]:
+        """Yield the sidecar's records, the newest first; see `SidecarClient.find_records`.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+        """
+        found = self._managed().find_records(patient_id=patient_id, state=state, since=since, until=until)
+        async with aclosing(found) as records:
+            async for record in records:
+                yield record
+
+    async def patients(self) -> AsyncGenerator[bytes]:
+        """Yield the patients that the sidecar has seen.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+        """
+        async with aclosing(self._managed().patients()) as patients:
+            async for patient in patients:
+                yield patient
+
+    def _managed(self) -> SidecarClient:
+        if self.sidecar is None:
+            raise errors.ConfigInvalid("this asks a custodian's sidecar; name one in the profile")
+        return self.sidecar
+
     async def record(self, record_id: bytes) -> Record:
         """Return what the chain says of a record.
 
@@ -268,6 +322,17 @@ class EmrClient:
         patient_wide = await self.chain.grants(PatientScope(patient_id=record.patient_id))
         return [*own, *patient_wide]
 
+    def feed(self, *, after: int | None = None) -> AsyncGenerator[FeedEvent]:
+        """Yield the notices to this identity's account behind a position, for ever; see `caregrid.feed`.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+            AccessRefused: this identity may not read the sidecar's feed.
+        """
+        if self.sidecar is None:
+            raise errors.ConfigInvalid("notices come from a custodian's sidecar; name one in the profile")
+        return self.sidecar.feed(after=after)
+
     async def _data_key(self, record: Record) -> bytes:
         grant = await self.chain.grant(RecordScope(record_id=record.record_id), self.identity.account)
         head = await self.chain.finalized_head()
@@ -287,8 +352,8 @@ class EmrClient:
                 account=self.identity.account,
                 public_key=self.identity.encryption.public_key,
             )
-        except errors.NotFound:
-            return None
+        except (errors.NotFound, errors.NoGrant):
+            return None  # the chain tells the caller more exactly why
         return self._unwrap(wrapped, record)
 
     def _unwrap(self, wrapped: bytes, record: Record) -> bytes:
@@ -316,9 +381,11 @@ def _load_identity(profile: Profile) -> Identity:
     return Identity.load(profile.identity_file, passphrase)
 
 
-def _sidecar(profile: Profile) -> SidecarClient | None:
-    if profile.sidecar_url is None or profile.token_file is None:
+def _sidecar(profile: Profile, identity: Identity) -> SidecarClient | None:
+    if profile.sidecar_url is None:
         return None
+    if profile.token_file is None:
+        return SidecarClient(profile.sidecar_url, identity=identity)
     try:
         token = profile.token_file.read_text("utf-8").strip()
     except OSError as exc:

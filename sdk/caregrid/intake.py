@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
-
 from caregrid import errors
-from caregrid.records import RecordFormat
+from caregrid.feed import FeedReader
+from caregrid.records import PATIENT_ID_LEN, RecordFormat
+from caregrid.statuses import (
+    BatchAnswer,
+    BatchItem,
+    FoundRecord,
+    FoundSubmission,
+    ItemStatus,
+    SubmissionStatus,
+    found_record,
+    found_submission,
+    submission_status,
+)
+from caregrid.transport import Transport, fault_of, limited, parsed, raise_for_fault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-#: A sidecar on the same site accepts a connection at once, or is down.
-CONNECT_TIMEOUT_S: Final = 5.0
-#: Sealing and the durable commit of 100 MiB take a few seconds; without a byte for this long it hangs.
-STALL_TIMEOUT_S: Final = 60.0
+    import aiohttp
+
+    from caregrid.keys import Identity
+
+__all__ = ["BatchAnswer", "BatchItem", "ItemStatus", "SidecarClient", "SubmissionStatus"]
+
 #: One long poll; the sidecar answers sooner when there is news.
 POLL_S: Final = 25
 
-_MAX_ANSWER: Final = 64 * 1024 * 1024
+#: Resources in one request; a sidecar takes at least so many lines and bytes, signed or not.
+BATCH_LINES: Final = 1_000
+BATCH_BYTES: Final = 4 * 1024 * 1024
+
+_PAGE: Final = 256
+_NDJSON: Final = "application/x-ndjson"
 _CONTENT_TYPES: Final = {
     RecordFormat.FHIR_R4_JSON: "application/fhir+json; fhirVersion=4.0",
     RecordFormat.FHIR_R4B_JSON: "application/fhir+json; fhirVersion=4.3",
@@ -32,56 +50,13 @@ _CONTENT_TYPES: Final = {
     RecordFormat.DICOM: "application/dicom",
     RecordFormat.BINARY: "application/octet-stream",
 }
-_ERRORS: Final = {
-    kind.code: kind
-    for kind in (
-        errors.DiskLow,
-        errors.InputEmpty,
-        errors.InputInvalid,
-        errors.InputTooLarge,
-        errors.JsonBroken,
-        errors.NotFound,
-        errors.QueueFull,
-        errors.Unauthorised,
-    )
-}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ItemStatus:
-    """How far one record of a submission has come."""
+class SidecarClient(FeedReader):
+    """A sidecar's API, used with one bearer token or signed by one account. Constructing does no I/O."""
 
-    record_id: bytes
-    ordinal: int  #: place in the submission, from 0
-    state: str  #: as in the sidecar's state machine; `confirmed`, `rejected` and `failed` are final
-    object_id: bytes | None
-    block: int | None  #: the finalized block that anchors it
-    outcome: dict[str, Any] | None  #: FHIR OperationOutcome of a rejected record
-    reason: str | None  #: why it failed
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SubmissionStatus:
-    """How far a submission has come."""
-
-    submission_id: bytes
-    state: str
-    settled: bool  #: every record is confirmed, rejected or failed
-    items: Sequence[ItemStatus]
-    reason: str | None = None
-
-    def of_state(self, state: str) -> list[ItemStatus]:
-        """Return the items in one state."""
-        return [item for item in self.items if item.state == state]
-
-
-class SidecarClient:
-    """A sidecar's API, used with one bearer token. Constructing does no I/O."""
-
-    def __init__(self, url: str, token: str) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, url: str, token: str | None = None, *, identity: Identity | None = None) -> None:
+        self.transport = Transport(url, token, identity=identity)
 
     async def submit(
         self,
@@ -95,28 +70,46 @@ class SidecarClient:
 
         Raises:
             SidecarUnreachable: no answer; with an idempotency key it is safe to send again.
-            InputEmpty, InputTooLarge, QueueFull, DiskLow, Unauthorised: as the sidecar says.
+            InputEmpty, InputTooLarge, QueueFull, DiskLow, RateLimited, Unauthorised: as the sidecar says.
         """
         headers = {"X-CareGrid-Patient": patient_id.hex(), "Content-Type": _CONTENT_TYPES[format]}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
-        if isinstance(content, bytes):
-            answer = await self._json("POST", "/v1/submissions", data=content, headers=headers)
-        else:
-            with await asyncio.to_thread(content.open, "rb") as body:
-                answer = await self._json("POST", "/v1/submissions", data=body, headers=headers)
+        answer = await self.transport.json("POST", "/v1/submissions", headers=headers, content=content)
         return bytes.fromhex(answer["submission"])
+
+    async def submit_many(self, items: Iterable[BatchItem]) -> AsyncGenerator[BatchAnswer, None]:
+        """Hand many FHIR R4 resources over; yield what became of each, in order, once it is durable.
+
+        A refused resource stops no other.
+
+        Raises:
+            SidecarUnreachable: it stopped answering; what was yielded is durable, the rest may be. With a key
+                in each item it is safe to send all again.
+        """
+        start = 0
+        for lines in _batches(items):
+            async for answer in self._batch(lines):
+                yield _answer(start, answer)
+            start += len(lines)
+
+    async def _batch(self, lines: list[bytes]) -> AsyncGenerator[dict[str, Any], None]:
+        headers, content = {"Content-Type": _NDJSON}, b"".join(lines)
+        answered = 0
+        async with self.transport.request(
+            "POST", "/v1/batches", headers=headers, content=content
+        ) as response:
+            await raise_for_fault(response)
+            async for line in response.content:
+                answered += 1
+                yield parsed(line)
+        if answered != len(lines):
+            raise errors.SidecarUnreachable("the sidecar stopped answering in the middle of a batch")
 
     async def status(self, submission_id: bytes, *, wait_s: int = 0) -> SubmissionStatus:
         """Return how far a submission has come, at once or when it is settled, whichever is later."""
-        answer = await self._json("GET", f"/v1/submissions/{submission_id.hex()}", params={"wait": wait_s})
-        return SubmissionStatus(
-            submission_id=submission_id,
-            state=answer["state"],
-            settled=answer["settled"],
-            items=[_item(item) for item in answer["records"]],
-            reason=answer.get("reason"),
-        )
+        path = f"/v1/submissions/{submission_id.hex()}"
+        return submission_status(await self.transport.json("GET", path, query={"wait": wait_s}))
 
     async def wait(
         self,
@@ -140,87 +133,165 @@ class SidecarClient:
         except TimeoutError:
             raise errors.NotYetAnchored(submission=submission_id.hex()) from None
 
-    async def release_key(self, record_id: bytes, *, account: bytes, public_key: bytes) -> bytes:
-        """Return the record's data key, wrapped by HPKE to an account's public key; the release is logged.
+    async def find_records(
+        self,
+        *,
+        patient_id: bytes | None = None,
+        state: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> AsyncGenerator[FoundRecord, None]:
+        """Yield the sidecar's records, the newest first.
+
+        Args:
+            patient_id: of this patient only.
+            state: in this state only.
+            since: sealed at this time or later, in milliseconds since 1970.
+            until: sealed before this time.
+        """
+        query = _query(patient=patient_id, state=state, since=since, until=until)
+        async for item in self._listed("/v1/records", "records", "before", query):
+            yield found_record(item)
+
+    async def find_submissions(
+        self,
+        *,
+        patient_id: bytes | None = None,
+        state: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> AsyncGenerator[FoundSubmission, None]:
+        """Yield the sidecar's submissions, the newest first; arguments as of `find_records`."""
+        query = _query(patient=patient_id, state=state, since=since, until=until)
+        async for item in self._listed("/v1/submissions", "submissions", "before", query):
+            yield found_submission(item)
+
+    async def patients(self) -> AsyncGenerator[bytes, None]:
+        """Yield the patients that were registered through the sidecar or named by a submission."""
+        async for patient in self._listed("/v1/patients", "patients", "after", {}):
+            yield bytes.fromhex(patient)
+
+    async def register_patient(
+        self, *, patient_id: bytes | None = None, controller: bytes | None = None, timeout_s: float
+    ) -> bytes:
+        """Have the sidecar register a patient, and return his id once that is final.
+
+        Args:
+            patient_id: a random id; drawn here by default. Asking again with the same one is safe.
+            controller: the patient's account, if he has one.
+            timeout_s: how long to wait.
+
+        Raises:
+            NotYetAnchored: it is durable in the sidecar, but not final yet; ask again.
+            CallRejected: the chain refuses it.
+        """
+        patient_id = patient_id or secrets.token_bytes(PATIENT_ID_LEN)
+        body = {"patient": patient_id.hex()} | (
+            {} if controller is None else {"controller": controller.hex()}
+        )
+        await self.transport.json("POST", "/v1/patients", body=body)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while (found := await self._registration(patient_id))["state"] == "pending":
+                    pass
+        except TimeoutError:
+            raise errors.NotYetAnchored from None
+        if found["state"] != "registered":
+            raise errors.CallRejected(pallet="Emr", name="register_patient", docs=found.get("reason", ""))
+        return patient_id
+
+    async def release_key(
+        self, record_id: bytes, *, account: bytes | None = None, public_key: bytes | None = None
+    ) -> bytes:
+        """Return the record's data key, wrapped by HPKE to an account's key on chain; the release is logged.
+
+        Args:
+            record_id: 16 bytes.
+            account: who is to read; by default the account that signs.
+            public_key: what the caller takes for that account's key; refused when the chain has another.
 
         Raises:
             NotFound: the record was not accepted by this sidecar.
+            NoGrant: the account may not read it.
         """
-        body = {"account": account.hex(), "public_key": public_key.hex()}
-        answer = await self._json("POST", f"/v1/records/{record_id.hex()}/key", json=body)
+        given = {"account": account, "public_key": public_key}
+        body = {name: value.hex() for name, value in given.items() if value is not None}
+        answer = await self.transport.json("POST", f"/v1/records/{record_id.hex()}/key", body=body)
         return bytes.fromhex(answer["wrapped"])
+
+    async def replay_failures(self) -> int:
+        """Give everything that failed another chance; return how much that is."""
+        answer = await self.transport.json("POST", "/v1/failures/replay")
+        return int(answer["replayed"])
 
     async def ready(self) -> dict[str, Any]:
         """Say whether the sidecar takes submissions in, and if not why."""
-        async with self._request("GET", "/readyz") as response:
-            return _parsed(await _limited(response))
+        async with self.transport.request("GET", "/readyz") as response:
+            return parsed(await limited(response))
 
     async def close(self) -> None:
         """Close connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self.transport.close()
 
-    async def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        async with self._request(method, path, **options) as response:
-            body = await _limited(response)
-        answer = _parsed(body)
-        if response.status >= 400:  # noqa: PLR2004 - HTTP
-            raise _error(answer)
-        return answer
+    def _request(
+        self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, **options: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self.transport.request(method, path, query=params, **options)
 
-    @asynccontextmanager
-    async def _request(self, method: str, path: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
-        session = self._connected()
-        try:
-            async with session.request(
-                method, self._url + path, allow_redirects=False, **options
-            ) as response:
-                yield response
-        except (TimeoutError, aiohttp.ClientError) as exc:
-            raise errors.SidecarUnreachable from exc
+    async def _json(
+        self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        return await self.transport.json(method, path, query=params, **options)
 
-    def _connected(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(
-                total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=STALL_TIMEOUT_S
-            )
-            self._session = aiohttp.ClientSession(headers=self._headers, timeout=timeout)
-        return self._session
+    async def _refusal(self, response: aiohttp.ClientResponse) -> errors.CaregridError:
+        return fault_of(parsed(await limited(response)), response.headers.get("Retry-After"))
 
+    async def _registration(self, patient_id: bytes) -> dict[str, Any]:
+        return await self.transport.json("GET", f"/v1/patients/{patient_id.hex()}", query={"wait": POLL_S})
 
-async def _limited(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > _MAX_ANSWER:
-            raise errors.ProtocolViolation("the sidecar's answer is too large")
-    return bytes(body)
+    async def _listed(
+        self, path: str, name: str, cursor: str, query: Mapping[str, str | int]
+    ) -> AsyncGenerator[Any, None]:
+        place: dict[str, str] = {}
+        while True:
+            page = await self.transport.json("GET", path, query={**query, **place, "limit": _PAGE})
+            for item in page[name]:
+                yield item
+            if page["next"] is None:
+                return
+            place = {cursor: page["next"]}
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise errors.ProtocolViolation("this is no CareGrid sidecar; check its URL")
-    return answer
+def _batches(items: Iterable[BatchItem]) -> Iterator[list[bytes]]:
+    lines: list[bytes] = []
+    size = 0
+    for item in items:
+        line = _line(item)
+        if lines and (len(lines) >= BATCH_LINES or size + len(line) > BATCH_BYTES):
+            yield lines
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line)
+    if lines:
+        yield lines
 
 
-def _error(answer: dict[str, Any]) -> errors.CaregridError:
-    message = str(answer.get("message") or "the sidecar refused the request")
-    kind = _ERRORS.get(str(answer.get("code")), errors.Fatal)
-    return kind(message)
+def _line(item: BatchItem) -> bytes:
+    key = b"" if item.key is None else b', "key": ' + json.dumps(item.key).encode()
+    # Line breaks in JSON are blanks: those in strings are written as \n.
+    resource = item.resource.replace(b"\r", b" ").replace(b"\n", b" ")
+    return b'{"patient": "%s", "resource": %s%s}\n' % (item.patient_id.hex().encode(), resource, key)
 
 
-def _item(item: dict[str, Any]) -> ItemStatus:
-    return ItemStatus(
-        record_id=bytes.fromhex(item["record"]),
-        ordinal=item["ordinal"],
-        state=item["state"],
-        object_id=None if item["object"] is None else bytes.fromhex(item["object"]),
-        block=item["block"],
-        outcome=item.get("outcome"),
-        reason=item.get("reason"),
+def _answer(start: int, answer: Mapping[str, Any]) -> BatchAnswer:
+    submission, error = answer.get("submission"), answer.get("error")
+    return BatchAnswer(
+        index=start + answer["line"] - 1,
+        submission_id=None if submission is None else bytes.fromhex(submission),
+        error=None if error is None else fault_of(error),
     )
+
+
+def _query(*, patient: bytes | None, **others: str | int | None) -> dict[str, str | int]:
+    given = {"patient": None if patient is None else patient.hex(), **others}
+    return {name: value for name, value in given.items() if value is not None}

@@ -10,11 +10,12 @@ from caregrid.client import EmrClient as AsyncEmrClient
 from caregrid.records import RecordFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Sequence
     from pathlib import Path
 
     from caregrid.chain import Grant, Receipt, Record
-    from caregrid.intake import SubmissionStatus
+    from caregrid.feed import FeedEvent
+    from caregrid.statuses import BatchAnswer, BatchItem, FoundRecord, SubmissionStatus
 
 T = TypeVar("T")
 
@@ -70,6 +71,31 @@ class EmrClient:
             )
         )
 
+    def submit_many(self, items: Iterable[BatchItem]) -> Generator[BatchAnswer]:
+        """As :meth:`caregrid.client.EmrClient.submit_many`."""
+        return self._each(self._client.submit_many(items))
+
+    def status(self, submission_id: bytes) -> SubmissionStatus:
+        """As :meth:`caregrid.client.EmrClient.status`."""
+        return self._run(self._client.status(submission_id))
+
+    def find_records(
+        self,
+        *,
+        patient_id: bytes | None = None,
+        state: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Generator[FoundRecord]:
+        """As :meth:`caregrid.client.EmrClient.find_records`."""
+        return self._each(
+            self._client.find_records(patient_id=patient_id, state=state, since=since, until=until)
+        )
+
+    def patients(self) -> Generator[bytes]:
+        """As :meth:`caregrid.client.EmrClient.patients`."""
+        return self._each(self._client.patients())
+
     def record(self, record_id: bytes) -> Record:
         """As :meth:`caregrid.client.EmrClient.record`."""
         return self._run(self._client.record(record_id))
@@ -101,5 +127,29 @@ class EmrClient:
         """As :meth:`caregrid.client.EmrClient.grants`."""
         return self._run(self._client.grants(record_id))
 
+    def feed(self, *, after: int | None = None) -> Generator[FeedEvent]:
+        """As :meth:`caregrid.client.EmrClient.feed`; waits for each notice. Close it to let go."""
+        events = self._client.feed(after=after)
+        try:
+            while True:
+                yield self._run(_next(events))
+        finally:
+            self._run(events.aclose())
+
+    def _each(self, found: AsyncGenerator[T]) -> Generator[T]:
+        try:
+            while True:
+                try:
+                    item = self._run(_next(found))
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            self._run(found.aclose())
+
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
+
+
+async def _next(events: AsyncGenerator[T]) -> T:
+    return await anext(events)

@@ -5,6 +5,7 @@ from ocw_sidecar.pipeline.steps.assemble import AssembleStep
 from ocw_sidecar.pipeline.steps.base import JobStep, Step
 from ocw_sidecar.pipeline.steps.confirm import ConfirmStep
 from ocw_sidecar.pipeline.steps.pack import PackStep
+from ocw_sidecar.pipeline.steps.register import RegisterStep
 from ocw_sidecar.pipeline.steps.store import StoreStep
 from ocw_sidecar.pipeline.steps.validate import ValidateStep
 
@@ -14,6 +15,7 @@ __all__ = [
     "ConfirmStep",
     "JobStep",
     "PackStep",
+    "RegisterStep",
     "Step",
     "StoreStep",
     "ValidateStep",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -15,7 +16,11 @@ from ocw_sidecar.pipeline.states import Stage
 from ocw_sidecar.pipeline.steps.base import JobStep
 
 if TYPE_CHECKING:
+    from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.items import Job
+
+#: Files that other machines' work makes useless may lie about so long.
+TIDY_EVERY_S: Final = 3600.0
 
 log = structlog.get_logger()
 
@@ -25,6 +30,17 @@ class AssembleStep(JobStep):
 
     stage = Stage.ASSEMBLE
     bell = Bell.ASSEMBLE
+
+    def __init__(self, bench: Bench, *, batch: int = 1) -> None:
+        super().__init__(bench, batch=batch)
+        self._tidy_at = time.monotonic() + TIDY_EVERY_S
+
+    async def run_once(self) -> int:
+        """Write some files; now and then remove those that nobody needs any more."""
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + TIDY_EVERY_S
+            await asyncio.to_thread(self._bench.spool.tidy, await self._bench.queue.open_packs())
+        return await super().run_once()
 
     async def act(self, job: Job) -> None:
         """Write one pack's file and note its id and manifest root."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -50,4 +51,6 @@ class StoreStep(JobStep):
         if not path.exists():
             await assembly.build(queue, spool, job.item, records)
         if await self._bench.ports.store.put(path) != object_id:
+            # A pack's file can be made anew; the next attempt does.
+            await asyncio.to_thread(spool.remove_pack, job.item)
             raise FileIdMismatch("a pack's file is not what was assembled; check the disk")

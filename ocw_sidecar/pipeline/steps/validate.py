@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from caregrid.errors import ProtocolViolation
+from caregrid.errors import DatabaseUnreachable, ProtocolViolation
 from caregrid.sealed import open_range, open_sealed, plain_length, sealed_range
 from ocw_sidecar.pipeline.bells import Bell
 from ocw_sidecar.pipeline.crashpoints import CrashPoint, reach
@@ -64,6 +64,8 @@ class ValidateStep(JobStep):
     async def _note(self, job: Job, verdict: Verdict) -> list[str]:
         try:
             return await self._bench.queue.finish_validation(job, verdict, now=self._bench.ports.now())
+        except DatabaseUnreachable:
+            raise  # it may have been noted; if it was not, a sweep takes the parts
         except Exception:
             await asyncio.to_thread(self._bench.spool.remove, spool_files(verdict))
             raise

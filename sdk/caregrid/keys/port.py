@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 
 class KeyStore(ABC):
@@ -10,6 +11,9 @@ class KeyStore(ABC):
 
     Wrapped keys are opaque bytes that callers may keep anywhere (a queue row, a file).
     """
+
+    #: Whether a method may wait for another process or machine; an event loop then calls it in a thread.
+    blocks: ClassVar[bool] = True
 
     @abstractmethod
     def wrap(self, record_id: bytes, data_key: bytes) -> bytes:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import ClientSession
-from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from caregrid.errors import (
@@ -27,75 +26,18 @@ from caregrid.errors import (
     Unauthorised,
     ValidationFailed,
 )
-from caregrid.keys import EncryptionKeyPair, unwrap_data_key
 from caregrid.records import RecordFormat
-from caregrid.sealed import open_sealed
-from ocw_sidecar.api import Api, Tokens, build_app, create_token
 from ocw_sidecar.api.answers import error_answer
 from ocw_sidecar.api.requests import format_of
-from ocw_sidecar.settings import Settings
-from ocw_sidecar.testing import ORGANISATION, PATIENT, Rig, rig
+from tests.unit.sidecar.api.calls import FHIR, OBSERVATION, confirmed, get, post
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from aiohttp import web
-
-    Client = TestClient[web.Request, web.Application]
-
-OBSERVATION = b'{"resourceType": "Observation", "status": "final", "code": {"text": "Heart rate"}}'
-READER = b"\x0b" * 32
-FHIR = {"Content-Type": "application/fhir+json", "X-CareGrid-Patient": PATIENT.hex()}
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings under which nothing waits."""
-    return Settings.load(
-        home=tmp_path,
-        organisation=ORGANISATION,
-        pack_age_limit_s=0.0,
-        min_free_disk=0,
-        max_payload=1_000_000,
-        queue_limit=3,
-        tick_s=0.05,
-    )
-
-
-@pytest.fixture
-async def sidecar(settings: Settings) -> AsyncIterator[Rig]:
-    """A sidecar driven by hand."""
-    async with rig(settings) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def client(sidecar: Rig, settings: Settings) -> AsyncIterator[Client]:
-    """A client with a good token."""
-    app = build_app(Api(bench=sidecar.bench, intake=sidecar.intake, tokens=Tokens(settings.home)))
-    token = create_token(settings.home)
-    async with TestClient(TestServer(app), headers={"Authorization": f"Bearer {token}"}) as opened:
-        yield opened
-
-
-async def post(client: Client, body: Any = OBSERVATION, **headers: str) -> tuple[int, dict[str, Any]]:
-    """POST content and return status and answer."""
-    response = await client.post("/v1/submissions", data=body, headers={**FHIR, **headers})
-    return response.status, await response.json()
-
-
-async def get(client: Client, path: str) -> tuple[int, dict[str, Any]]:
-    """GET JSON."""
-    response = await client.get(path)
-    return response.status, await response.json()
-
-
-async def confirmed(client: Client, sidecar: Rig) -> str:
-    """Bring one record to confirmation and return its id in hex."""
-    _, answer = await post(client)
-    await sidecar.drain()
-    return str(answer["submission"])
+    from ocw_sidecar.settings import Settings
+    from ocw_sidecar.testing import Rig
+    from tests.unit.sidecar.api.calls import Client
 
 
 async def test_submission_is_accepted_and_followed_to_its_end(client: Client, sidecar: Rig) -> None:
@@ -182,8 +124,15 @@ async def test_repeated_post_is_the_same_submission(client: Client) -> None:
     [
         (b"", {}, (400, "INPUT_EMPTY")),
         (bytes(1_000_001), {}, (413, "INPUT_TOO_LARGE")),
-        (b"x", {"Content-Type": "text/plain"}, (400, "INPUT_INVALID")),
-        (b"x", {"Content-Type": "application/fhir+json; fhirVersion=3.0"}, (400, "INPUT_INVALID")),
+        (b"x", {"Content-Type": "text/plain"}, (415, "MEDIA_TYPE_UNSUPPORTED")),
+        (
+            b"x",
+            {"Content-Type": "application/fhir+json; fhirVersion=3.0"},
+            (415, "MEDIA_TYPE_UNSUPPORTED"),
+        ),
+        (b"x", {"Content-Encoding": "deflate"}, (415, "MEDIA_TYPE_UNSUPPORTED")),
+        (b"x", {"Content-Digest": "sha-512=:AAAA:"}, (400, "INPUT_INVALID")),
+        (b"x", {"Content-Digest": f"sha-256=:{'A' * 43}=:"}, (400, "CONTENT_ALTERED")),
         (b"x", {"X-CareGrid-Patient": "abc"}, (400, "INPUT_INVALID")),
         (b"x", {"X-CareGrid-Patient": ""}, (400, "INPUT_INVALID")),
         (b"x", {"Idempotency-Key": "k" * 65}, (400, "INPUT_INVALID")),
@@ -286,64 +235,6 @@ async def test_everything_but_health_needs_a_token(client: Client) -> None:
     assert {401} == {status for path, status in open_paths.items() if path.startswith("/v1/")}
 
 
-async def test_data_key_is_released_wrapped_and_noted(
-    client: Client, sidecar: Rig, settings: Settings
-) -> None:
-    """The key opens the stored bytes for its reader only; the release is in table and log, by record id."""
-    record = await confirmed(client, sidecar)
-    reader = EncryptionKeyPair.generate()
-    body = {"account": READER.hex(), "public_key": reader.public_key.hex()}
-    with capture_logs() as logs:
-        response = await client.post(f"/v1/records/{record}/key", json=body)
-    wrapped = bytes.fromhex((await response.json())["wrapped"])
-
-    record_id = bytes.fromhex(record)
-    data_key = unwrap_data_key(reader, wrapped, record_id, READER)
-    place = await sidecar.world.chain.record(record_id)
-    assert place is not None
-    sealed = await sidecar.world.store.read_range(place.object_id, place.offset, place.length)
-    assert open_sealed(data_key, record_id, sealed) == OBSERVATION
-    assert [{"event": "key_released", "record": record, "log_level": "info"}] == logs
-    assert [(record_id, READER)] == await asyncio.to_thread(_releases, settings.home)
-
-
-def _releases(home: Path) -> list[tuple[bytes, bytes]]:
-    import sqlite3  # noqa: PLC0415 - only this test reads past the queue
-    from contextlib import closing  # noqa: PLC0415 - likewise
-
-    with closing(sqlite3.connect(home / "queue.sqlite3")) as database:
-        return list(database.execute("SELECT record, account FROM key_releases"))
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        ({}, "INPUT_INVALID"),
-        ({"account": "00" * 32, "public_key": "00"}, "INPUT_INVALID"),
-        ({"account": "00" * 31, "public_key": "00" * 1216}, "INPUT_INVALID"),
-        ({"account": "00" * 32, "public_key": "00" * 1216}, "INPUT_INVALID"),
-        ([], "JSON_BROKEN"),
-    ],
-)
-async def test_bad_key_requests_release_nothing(
-    client: Client, sidecar: Rig, settings: Settings, body: Any, code: str
-) -> None:
-    """A malformed request is refused before anything is noted."""
-    record = await confirmed(client, sidecar)
-    response = await client.post(f"/v1/records/{record}/key", data=json.dumps(body))
-    assert (400, code) == (response.status, (await response.json())["code"])
-    assert [] == await asyncio.to_thread(_releases, settings.home)
-
-
-async def test_no_key_for_unknown_or_unjudged_records(client: Client) -> None:
-    """An id that was never accepted as a record has no key to give."""
-    body = {"account": READER.hex(), "public_key": EncryptionKeyPair.generate().public_key.hex()}
-    _, accepted = await post(client)
-    for record in ("00" * 16, accepted["submission"]):
-        response = await client.post(f"/v1/records/{record}/key", json=body)
-        assert (404, "NOT_FOUND") == (response.status, (await response.json())["code"])
-
-
 async def test_failures_can_be_replayed(client: Client, sidecar: Rig) -> None:
     """Dead letters go on with one call."""
     _, accepted = await post(client, **{"X-CareGrid-Patient": "0c" * 32})
@@ -363,9 +254,9 @@ async def test_metrics_count_what_there_is(client: Client, sidecar: Rig) -> None
     await post(client)
     text = await (await client.get("/metrics")).text()
     lines = text.splitlines()
-    assert 'caregrid_items{kind="record",state="confirmed"} 1' in lines
-    assert 'caregrid_items{kind="submission",state="received"} 1' in lines
-    assert "caregrid_submissions_accepted_total 2" in lines
+    assert 'caregrid_items{kind="record",state="confirmed"} 1.0' in lines
+    assert 'caregrid_items{kind="submission",state="received"} 1.0' in lines
+    assert "caregrid_submissions_accepted_total 2.0" in lines
     (age,) = [line for line in lines if line.startswith("caregrid_oldest_open_age_seconds ")]
     assert 0 < float(age.split()[1]) < 60
 
@@ -378,7 +269,7 @@ async def test_readiness_tells_what_is_being_retried(client: Client, sidecar: Ri
     assert (200, True) == (status, ready["ready"])
     assert [{"stage": "anchor", "reason": "CHAIN_UNREACHABLE", "items": 1}] == ready["retrying"]
     text = await (await client.get("/metrics")).text()
-    assert 'caregrid_retrying{stage="anchor",reason="CHAIN_UNREACHABLE"} 1' in text.splitlines()
+    assert 'caregrid_retrying{reason="CHAIN_UNREACHABLE",stage="anchor"} 1.0' in text.splitlines()
 
 
 async def test_unexpected_fault_says_nothing_of_itself(
@@ -435,26 +326,3 @@ def test_content_type_names_the_format(content_type: str, expected: RecordFormat
 def test_errors_have_fitting_statuses(error: CaregridError, status: int) -> None:
     """The table of statuses is deliberate."""
     assert status == error_answer(error).status
-
-
-def test_tokens_are_kept_as_digests_only(tmp_path: Path) -> None:
-    """Whoever reads the token file cannot act with it."""
-    token = create_token(tmp_path)
-    file = tmp_path / "tokens"
-    assert token not in file.read_text()
-    assert 0o600 == file.stat().st_mode & 0o777
-    assert Tokens(tmp_path).caller(f"Bearer {token}") == Tokens(tmp_path).caller(f"bearer {token}")
-
-
-def test_tokens_come_and_go_while_the_sidecar_runs(tmp_path: Path) -> None:
-    """A new token is good at once, and a removed one is not."""
-    tokens = Tokens(tmp_path)
-    with pytest.raises(Unauthorised):
-        tokens.caller("Bearer nothing")
-    first, second = create_token(tmp_path), create_token(tmp_path)
-    assert tokens.caller(f"Bearer {first}") != tokens.caller(f"Bearer {second}")
-    lines = (tmp_path / "tokens").read_text().splitlines()
-    (tmp_path / "tokens").write_text(lines[1] + "\n")
-    with pytest.raises(Unauthorised):
-        tokens.caller(f"Bearer {first}")
-    tokens.caller(f"Bearer {second}")

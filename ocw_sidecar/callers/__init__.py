@@ -1,0 +1,1 @@
+"""Who may ask the sidecar for what: tokens, signed requests, and what is remembered of both."""
