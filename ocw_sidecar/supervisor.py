@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import json
-import os
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
 
-from caregrid.errors import ConfigInvalid, PortTaken
 from ocw_sidecar import logs
 from ocw_sidecar.adapters.home import locked
+from ocw_sidecar.adapters.opening import open_database, open_election, open_spool, open_tasks
 from ocw_sidecar.adapters.real import real_ports
 from ocw_sidecar.adapters.sql import SqlQueue
-from ocw_sidecar.adapters.sqlite import SqliteDatabase
-from ocw_sidecar.api import Api, Tokens, build_app
+from ocw_sidecar.adapters.sql.callers import SqlCallers
+from ocw_sidecar.callers.tokens import adopt_tokens
+from ocw_sidecar.composition import compose
+from ocw_sidecar.daemon import Daemon
 from ocw_sidecar.pipeline.bells import Bells
 from ocw_sidecar.pipeline.bench import Bench
-from ocw_sidecar.pipeline.intake import Intake
 from ocw_sidecar.pipeline.leases import Leases
-from ocw_sidecar.pipeline.spool import Spool
-from ocw_sidecar.workers import pipeline_workers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
+    from ocw_sidecar.adapters.sql import Database
     from ocw_sidecar.ports import Ports
     from ocw_sidecar.settings import Settings
-
-QUEUE_FILE: Final = "queue.sqlite3"
 
 log = structlog.get_logger()
 
@@ -56,113 +49,50 @@ async def run(settings: Settings, *, ports: Ports | None = None, stop: asyncio.E
         async with AsyncExitStack() as opened:
             if ports is None:
                 ports = await opened.enter_async_context(real_ports(settings))
-            bench = await opened.enter_async_context(open_bench(settings, ports))
-            await _Daemon(bench, stop).run()
+            database = await opened.enter_async_context(open_database(settings))
+            bench = await opened.enter_async_context(bench_on(database, settings, ports))
+            await adopt_tokens(settings.home, SqlCallers(database), now=ports.now())
+            tasks = await opened.enter_async_context(open_tasks(settings))
+            election = open_election(settings, ports.submitter.account)
+            parts = compose(bench, database, election=election, tasks=tasks, stop=stop)
+            opened.push_async_callback(parts.close)
+            await Daemon(parts, database).run()
     log.info("stopped")
 
 
 @asynccontextmanager
 async def open_bench(settings: Settings, ports: Ports) -> AsyncIterator[Bench]:
-    """Open a home folder's queue and spool, and put right what the last process left; one at a time."""
-    spool = Spool(settings.home)
-    await asyncio.to_thread(spool.prepare)
-    database = await asyncio.to_thread(SqliteDatabase.open, settings.home / QUEUE_FILE)
-    try:
-        queue = SqlQueue(database)
-        bench = Bench(
-            settings=settings,
-            ports=ports,
-            queue=queue,
-            spool=spool,
-            leases=Leases(queue, settings.lease_s, ports.now),
-            bells=Bells(),
-        )
-        await _recover(bench)
+    """Open the database and the spool, and put right what the last process left."""
+    async with open_database(settings) as database, bench_on(database, settings, ports) as bench:
         yield bench
-    finally:
-        await database.close()
-
-
-async def _recover(bench: Bench) -> None:
-    queue = bench.queue
-    # The home folder's lock makes this the only process: whoever held a lease is dead.
-    released = await queue.release_all(now=bench.ports.now())
-    swept = await asyncio.to_thread(bench.spool.sweep, await queue.spool_files(), await queue.open_packs())
-    log.info("recovered", released=released, swept=swept)
-
-
-class _Daemon:
-    def __init__(self, bench: Bench, stop: asyncio.Event) -> None:
-        self._bench, self._stop = bench, stop
-        self._intake = Intake(bench)
-
-    async def run(self) -> None:
-        settings = self._bench.settings
-        app = build_app(Api(bench=self._bench, intake=self._intake, tokens=Tokens(settings.home)))
-        async with _listening(app, settings) as url:
-            with _ready_file(settings.ready_file, url):
-                log.info("started", url=url)
-                await self._work()
-
-    async def _work(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                beat = group.create_task(self._bench.leases.run(), name="leases")
-                workers = [
-                    group.create_task(worker.run(), name=worker.name)
-                    for worker in pipeline_workers(self._bench, self._stop)
-                ]
-                group.create_task(self._drain(workers, beat), name="drain")
-        except BaseExceptionGroup as died:
-            raise _first(died) from died
-        finally:
-            self._intake.close()
-
-    async def _drain(self, workers: Sequence[asyncio.Task[None]], beat: asyncio.Task[None]) -> None:
-        await self._stop.wait()
-        log.info("stopping")
-        self._intake.close()
-        self._bench.bells.ring_all()
-        _, late = await asyncio.wait(workers, timeout=self._bench.settings.drain_s)
-        for task in (*late, beat):
-            task.cancel()
 
 
 @asynccontextmanager
-async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.drain_s)
-    await runner.setup()
-    try:
-        await _bind(runner, settings)
-        host, port = runner.addresses[0][:2]
-        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
+async def bench_on(database: Database, settings: Settings, ports: Ports) -> AsyncIterator[Bench]:
+    """Set up the pipeline's tools on an open database, and put right what the last process left."""
+    spool = open_spool(settings, database)
+    await asyncio.to_thread(spool.prepare)
+    queue = SqlQueue(database)
+    bench = Bench(
+        settings=settings,
+        ports=ports,
+        queue=queue,
+        spool=spool,
+        leases=Leases(queue, settings.lease_s, ports.now),
+        bells=Bells(),
+    )
+    await _recover(bench, sole=database.sole)
+    yield bench
 
 
-async def _bind(runner: web.AppRunner, settings: Settings) -> None:
-    try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
-            raise PortTaken(
-                f"another process listens on port {settings.port}; stop it, or set another CAREGRID_PORT"
-            ) from exc
-        raise ConfigInvalid(f"cannot listen on {settings.host}; set another CAREGRID_HOST") from exc
-
-
-@contextmanager
-def _ready_file(path: Path | None, url: str) -> Iterator[None]:
-    if path is None:
-        yield
-        return
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps({"pid": os.getpid(), "url": url}), encoding="utf-8")
-    part.replace(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+async def _recover(bench: Bench, *, sole: bool) -> None:
+    queue = bench.queue
+    # The home folder's lock makes a sole process the only one: whoever held a lease is dead. Where there are
+    # several, the leases of the dead run out.
+    released = await queue.release_all(now=bench.ports.now()) if sole else 0
+    spooled = await queue.spool_files() if sole else set()
+    swept = await asyncio.to_thread(bench.spool.sweep, spooled, await queue.open_packs())
+    log.info("recovered", released=released, swept=swept)
 
 
 @contextmanager
@@ -176,8 +106,3 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

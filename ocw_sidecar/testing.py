@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Final
 from caregrid.chain import calls
 from caregrid.fhir import FirstLevelValidator
 from caregrid.testing import MemoryChain, MemoryKeyStore, MemoryObjectStore, MemorySubmitter
+from ocw_sidecar.adapters.opening import open_database
 from ocw_sidecar.pipeline.intake import Intake
 from ocw_sidecar.ports import Ports
-from ocw_sidecar.supervisor import open_bench
-from ocw_sidecar.workers import pipeline_steps
+from ocw_sidecar.supervisor import bench_on
+from ocw_sidecar.workers import shared_steps, submitting_steps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ocw_sidecar.adapters.sql import Database
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.settings import Settings
 
@@ -45,10 +47,11 @@ class Rig:
     bench: Bench
     intake: Intake
     world: World
+    database: Database
 
     async def drain(self) -> None:
         """Run the steps until none finds work that is due."""
-        steps = list(pipeline_steps(self.bench).values())
+        steps = [step for _, step in [*shared_steps(self.bench), *submitting_steps(self.bench)]]
         for _ in range(MAX_ROUNDS):
             if not sum([await step.run_once() for step in steps]):
                 return
@@ -78,5 +81,5 @@ async def rig(settings: Settings, world: World | None = None) -> AsyncIterator[R
     Pass the world of an earlier rig to go on after a stop.
     """
     world = world or await memory_world()
-    async with open_bench(settings, world.ports) as bench:
-        yield Rig(bench=bench, intake=Intake(bench), world=world)
+    async with open_database(settings) as database, bench_on(database, settings, world.ports) as bench:
+        yield Rig(bench=bench, intake=Intake(bench), world=world, database=database)

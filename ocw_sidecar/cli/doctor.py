@@ -3,46 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from caregrid.client import EmrClient
 from caregrid.errors import CaregridError, ConfigInvalid, SidecarUnreachable
-from ocw_sidecar.cli import options, output
+from ocw_sidecar.cli import doctor_sidecar, findings, options, output
+from ocw_sidecar.cli.findings import Finding, find
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
 #: Below this a pack and its upload may not fit.
 _MIN_FREE_DISK: Final = 1024**3
-_PLANCKS: Final = 10**12
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        envvar="CAREGRID_CONFIG_FILE",
+        help="Check the sidecar of this configuration, as its operator.",
+    ),
+]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Finding:
-    check: str
-    ok: bool
-    detail: str
+def doctor(
+    profile: options.ProfilePath = options.DEFAULT_PROFILE,
+    config: Config = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Check keys, chain, balance, storage, sidecar and disk; exit code 1 when something is wrong.
 
-
-def doctor(profile: options.ProfilePath = options.DEFAULT_PROFILE, as_json: options.AsJson = False) -> None:
-    """Check profile, keys, chain, balance, storage, sidecar and disk; exit code 1 when something is wrong."""
-    findings = asyncio.run(_examine(profile))
-    shown = [{"check": one.check, "ok": one.ok, "detail": one.detail} for one in findings]
-    healthy = all(one.ok for one in findings)
+    Of an application's profile; of the sidecar itself, with its database and clock, when --config is given.
+    """
+    found = asyncio.run(_examine(profile) if config is None else doctor_sidecar.examine(config))
+    shown = [{"check": one.check, "ok": one.ok, "detail": one.detail} for one in found]
+    healthy = all(one.ok for one in found)
     output.result({"healthy": healthy, "checks": shown}, as_json=as_json)
     raise typer.Exit(0 if healthy else 1)
 
 
-async def _examine(profile: Path) -> list[_Finding]:
+async def _examine(profile: Path) -> list[Finding]:
+    disk = findings.disk_at(profile.parent, _MIN_FREE_DISK)
     try:
         client = await EmrClient.from_profile(profile)
     except CaregridError as fault:
-        return [_Finding(check="profile", ok=False, detail=str(fault)), _disk(profile)]
+        return [Finding(check="profile", ok=False, detail=str(fault)), disk]
     async with client:
         checks: dict[str, Callable[[EmrClient], Awaitable[str]]] = {
             "chain": _chain,
@@ -52,15 +60,8 @@ async def _examine(profile: Path) -> list[_Finding]:
             "storage": _storage,
             "sidecar": _sidecar,
         }
-        findings = [await _find(name, check(client)) for name, check in checks.items()]
-    return [_Finding(check="profile", ok=True, detail=str(profile)), *findings, _disk(profile)]
-
-
-async def _find(name: str, check: Awaitable[str]) -> _Finding:
-    try:
-        return _Finding(check=name, ok=True, detail=await check)
-    except CaregridError as fault:
-        return _Finding(check=name, ok=False, detail=str(fault))
+        found = [await find(name, check(client)) for name, check in checks.items()]
+    return [Finding(check="profile", ok=True, detail=str(profile)), *found, disk]
 
 
 async def _chain(client: EmrClient) -> str:
@@ -68,10 +69,7 @@ async def _chain(client: EmrClient) -> str:
 
 
 async def _balance(client: EmrClient) -> str:
-    balance = await client.chain.balance(client.identity.account)
-    if balance == 0:
-        raise ConfigInvalid("the account holds no tokens, so it can pay no fee; transfer some to it")
-    return f"{balance / _PLANCKS:.3f} tokens free"
+    return await findings.balance_of(client.chain, client.identity.account)
 
 
 async def _encryption_key(client: EmrClient) -> str:
@@ -84,14 +82,7 @@ async def _encryption_key(client: EmrClient) -> str:
 
 
 async def _role(client: EmrClient) -> str:
-    if client.organisation == client.identity.account:
-        return "acts for itself"
-    organisation = await client.chain.organisation(client.organisation)
-    if organisation is None:
-        raise ConfigInvalid("the profile's organisation is not registered on the chain")
-    if client.identity.account not in organisation.operators:
-        raise ConfigInvalid("the account is no operator of the organisation; it must call `set_operators`")
-    return "operator of its organisation"
+    return await findings.role_of(client.chain, client.identity.account, client.organisation)
 
 
 async def _storage(client: EmrClient) -> str:
@@ -106,12 +97,3 @@ async def _sidecar(client: EmrClient) -> str:
     if not ready.get("ready"):
         raise SidecarUnreachable(f"the sidecar takes nothing in: {', '.join(ready.get('reasons', []))}")
     return "takes records in"
-
-
-def _disk(profile: Path) -> _Finding:
-    folder = profile.parent if profile.parent.is_dir() else profile.home()
-    free = shutil.disk_usage(folder).free
-    detail = f"{free / 1024**3:.1f} GiB free"
-    if free < _MIN_FREE_DISK:
-        detail += "; less than 1 GiB: free some space"
-    return _Finding(check="disk", ok=free >= _MIN_FREE_DISK, detail=detail)

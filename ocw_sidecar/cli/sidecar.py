@@ -1,24 +1,31 @@
-"""`caregrid sidecar`: the daemon."""
+"""`caregrid sidecar`: the daemon, and what its operator tells it."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ocw_sidecar import supervisor
-from ocw_sidecar.api import create_token
-from ocw_sidecar.cli import options, output
+from ocw_sidecar import operating, supervisor
+from ocw_sidecar.cli import options, output, tokens
 from ocw_sidecar.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Run the daemon that takes records in.")
+app = typer.Typer(no_args_is_help=True, help="Run the daemon that takes records in, and control it.")
+app.add_typer(tokens.app, name="token")
 
 Config = Annotated[
     Path | None,
     typer.Option("--config", envvar="CAREGRID_CONFIG_FILE", help="A TOML file; CAREGRID_* stand above it."),
 ]
+WorkerName = Annotated[str, typer.Argument(metavar="WORKER", help="One of those that `status` lists.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=0.1, help="Seconds to wait for a sidecar that runs.")
+]
+
+#: Reading and reporting a sample of objects takes some blocks, on a busy machine more.
+DEFAULT_TIMEOUT_S = 120.0
 
 
 @app.command()
@@ -27,7 +34,42 @@ def run(config: Config = None) -> None:
     asyncio.run(supervisor.run(Settings.load(config)))
 
 
+@app.command("run-once")
+def run_once(
+    worker: WorkerName,
+    config: Config = None,
+    timeout_s: Timeout = DEFAULT_TIMEOUT_S,
+    as_json: options.AsJson = False,
+) -> None:
+    """Have a worker run once, paused or not: in the sidecar that runs, or here when none does."""
+    done = asyncio.run(operating.run_once(Settings.load(config), worker, timeout_s=timeout_s))
+    shown: dict[str, Any] = {"worker": done.worker, "by_daemon": done.by_daemon, "items": done.items}
+    output.result({**shown, "reason": done.reason}, as_json=as_json)
+    raise typer.Exit(0 if done.reason is None else 1)
+
+
 @app.command()
-def token(config: Config = None, as_json: options.AsJson = False) -> None:
-    """Make a token for an application; it is shown once and kept only as a digest."""
-    output.result({"token": create_token(Settings.load(config).home)}, as_json=as_json)
+def pause(worker: WorkerName, config: Config = None, as_json: options.AsJson = False) -> None:
+    """Let a worker finish what it does and begin nothing more, also after a restart."""
+    asyncio.run(operating.pause(Settings.load(config), worker))
+    output.result({"worker": worker, "paused": True}, as_json=as_json)
+
+
+@app.command()
+def resume(worker: WorkerName, config: Config = None, as_json: options.AsJson = False) -> None:
+    """Let a worker go on."""
+    asyncio.run(operating.resume(Settings.load(config), worker))
+    output.result({"worker": worker, "paused": False}, as_json=as_json)
+
+
+@app.command()
+def status(config: Config = None, as_json: options.AsJson = False) -> None:
+    """Show which sidecars run, how far they have followed the chain, and what their workers do."""
+    output.result(asyncio.run(operating.status(Settings.load(config))), as_json=as_json)
+
+
+@app.command()
+def rebuild(config: Config = None, as_json: options.AsJson = False) -> None:
+    """Forget how far the chain was followed and what was read from it; the next start reads it anew."""
+    asyncio.run(operating.rebuild(Settings.load(config)))
+    output.result({"rebuilt_at_next_start": True}, as_json=as_json)

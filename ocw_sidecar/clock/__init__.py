@@ -1,1 +1,1 @@
-"""Finalized blocks by number, and what is due at them."""
+"""Finalized blocks by number, each taken in exactly once, and what becomes due with them."""

@@ -1,1 +1,1 @@
-"""What the chain says of our organisation's records: grants, requests and objects, kept from its events."""
+"""What the chain says of our organisation's objects, records, grants and requests, kept beside the cursor."""

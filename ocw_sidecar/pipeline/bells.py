@@ -15,6 +15,9 @@ class Bell(StrEnum):
     STORE = "store"
     ANCHOR = "anchor"
     CONFIRM = "confirm"
+    BLOCK = "block"  #: the clock took a finalized block in
+    REGISTER = "register"  #: a patient is to be registered
+    NOTIFY = "notify"  #: somebody is to be told something
     SETTLED = "settled"  #: some record reached its end
 
 

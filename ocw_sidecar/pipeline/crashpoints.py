@@ -33,7 +33,14 @@ class CrashPoint(StrEnum):
     CLOSED = "CLOSED"  #: confirmed and noted, files not yet removed
 
 
-def reach(point: CrashPoint) -> None:
+class WorkerCrashPoint(StrEnum):
+    """Places of the workers that follow the chain."""
+
+    ESCROWED = "ESCROWED"  #: a grant's key wrapped and kept, the chain not yet told
+    DELIVERED = "DELIVERED"  #: the chain told, not yet noted
+
+
+def reach(point: CrashPoint | WorkerCrashPoint) -> None:
     """Die here, as from `kill -9`, if this is the wanted place."""
     if point == _WANTED:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -27,6 +27,12 @@ from pydantic_settings import (
 
 from caregrid.errors import ConfigInvalid, InputInvalid
 from caregrid.keys import decode_account
+from ocw_sidecar.settings.api import ApiSettings
+from ocw_sidecar.settings.clock import ClockSettings
+from ocw_sidecar.settings.database import DatabaseSettings
+from ocw_sidecar.settings.notifications import NotificationSettings
+from ocw_sidecar.settings.redis import RedisSettings
+from ocw_sidecar.settings.workers import WorkersSettings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -94,6 +100,13 @@ class Settings(BaseSettings):
     anchor_batch: PositiveInt = 16  #: packs whose calls go into one submission
     anchor_lanes: int = Field(default=4, ge=1, le=16)  #: submissions that may wait for finality at once
     store_lanes: int = Field(default=2, ge=1, le=16)  #: objects uploaded at once
+
+    api: ApiSettings = ApiSettings()
+    clock: ClockSettings = ClockSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    redis: RedisSettings = RedisSettings()
+    workers: WorkersSettings = WorkersSettings()
 
     @classmethod
     def load(cls, config_file: Path | None = None, **overrides: Any) -> Self:

@@ -13,36 +13,32 @@ from ocw_sidecar.pipeline.steps import (
     StoreStep,
     ValidateStep,
 )
-from ocw_sidecar.workers.loop import Worker
 
 if TYPE_CHECKING:
-    import asyncio
-
     from ocw_sidecar.pipeline.bench import Bench
 
 #: Confirming reads the chain once a pack; more at once would only queue up at the node.
 CONFIRM_BATCH: Final = 4
 
 
-def pipeline_steps(bench: Bench) -> dict[str, Step]:
-    """Return the steps by the names of their workers, and lanes where waiting for the outside dominates."""
+def shared_steps(bench: Bench) -> list[tuple[str, Step]]:
+    """Return the steps that every process may run, by the names of their workers.
+
+    A name stands more than once, for lanes, where waiting for the outside dominates.
+    """
     settings = bench.settings
-    return {
-        "validation": ValidateStep(bench, batch=settings.validate_batch),
-        "packing": PackStep(bench),
-        "assembly": AssembleStep(bench),
-        **{f"storing-{lane}": StoreStep(bench) for lane in range(settings.store_lanes)},
-        **{
-            f"anchoring-{lane}": AnchorStep(bench, batch=settings.anchor_batch)
-            for lane in range(settings.anchor_lanes)
-        },
-        "confirmation": ConfirmStep(bench, batch=CONFIRM_BATCH),
-    }
-
-
-def pipeline_workers(bench: Bench, stop: asyncio.Event) -> list[Worker]:
-    """Return a worker for every step."""
     return [
-        Worker(name=name, step=step, bells=bench.bells, tick_s=bench.settings.tick_s, stop=stop)
-        for name, step in pipeline_steps(bench).items()
+        ("validation", ValidateStep(bench, batch=settings.validate_batch)),
+        ("packing", PackStep(bench)),
+        ("assembly", AssembleStep(bench)),
+        *(("storing", StoreStep(bench)) for _ in range(settings.store_lanes)),
+        ("confirmation", ConfirmStep(bench, batch=CONFIRM_BATCH)),
+    ]
+
+
+def submitting_steps(bench: Bench) -> list[tuple[str, Step]]:
+    """Return the steps that only the process may run which submits to the chain."""
+    settings = bench.settings
+    return [
+        ("anchoring", AnchorStep(bench, batch=settings.anchor_batch)) for _ in range(settings.anchor_lanes)
     ]

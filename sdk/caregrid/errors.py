@@ -6,10 +6,16 @@
     ├── Recoverable                 the same call may succeed later, unchanged
     │   ├── ChainUnreachable
     │   ├── ChainTimeout
+    │   │   └── CallLapsed
+    │   ├── ChainBusy
     │   ├── StorageUnreachable
     │   ├── SidecarUnreachable
     │   ├── QueueFull
     │   ├── DiskLow
+    │   ├── RateLimited
+    │   ├── ContentStalled
+    │   ├── DatabaseUnreachable
+    │   ├── ChannelUnreachable
     │   └── NotYetAnchored
     └── Fatal                       the same call will fail again; the message says what to change
         ├── InputInvalid
@@ -17,6 +23,10 @@
         │   ├── InputEmpty
         │   ├── InputTooLarge
         │   ├── JsonBroken
+        │   ├── MediaTypeUnsupported
+        │   ├── ContentAltered
+        │   ├── WorkerUnknown
+        │   ├── Conflict
         │   └── ValidationFailed
         ├── NotFound
         │   ├── RecordUnknown
@@ -27,7 +37,12 @@
         │   ├── GrantExpired
         │   ├── WrongKey
         │   ├── NoEncryptionKey
+        │   ├── ChannelRefused
+        │   ├── WebhookRefused
+        │   ├── ScopeMissing
         │   └── Unauthorised
+        │       ├── RequestReplayed
+        │       └── ClockSkewed
         ├── IntegrityFailed
         │   ├── DigestMismatch
         │   ├── FileIdMismatch
@@ -35,6 +50,7 @@
         │   └── FragmentsMissing
         ├── CallRejected            the chain refused the call; :mod:`caregrid.chain.refusals` has
         │                           a subclass for each error of its pallets
+        ├── StateDiscarded
         ├── KeyStoreLocked
         ├── PortTaken
         ├── ConfigInvalid
@@ -83,6 +99,25 @@ class ChainTimeout(Recoverable):
     code = "CHAIN_TIMEOUT"
     exit_code = 21
 
+    def __init__(self, message: str | None = None, *, settled_at: int | None = None) -> None:
+        super().__init__(message)
+        #: Once this block is final, what the chain shows is the outcome; None when nobody can tell.
+        self.settled_at = settled_at
+
+
+class CallLapsed(ChainTimeout):
+    """The call was not included in time and never will be; it changed nothing, so send it again."""
+
+    code = "CALL_LAPSED"
+    exit_code = 27
+
+
+class ChainBusy(Recoverable):
+    """More calls wait for the chain than there is room for; submit again when some are through."""
+
+    code = "CHAIN_BUSY"
+    exit_code = 28
+
 
 class StorageUnreachable(Recoverable):
     """The storage gateway did not answer; check that it runs and the URL is right."""
@@ -110,6 +145,38 @@ class DiskLow(Recoverable):
 
     code = "DISK_LOW"
     exit_code = 42
+
+
+class DatabaseUnreachable(Recoverable):
+    """The database does not answer; check that PostgreSQL runs and `database.url` is right."""
+
+    code = "DATABASE_UNREACHABLE"
+    exit_code = 44
+
+
+class ChannelUnreachable(Recoverable):
+    """A recipient's channel did not take a message; it is tried again."""
+
+    code = "CHANNEL_UNREACHABLE"
+    exit_code = 46
+
+
+class RateLimited(Recoverable):
+    """Too many requests at once; wait as long as the answer's Retry-After says."""
+
+    code = "RATE_LIMITED"
+    exit_code = 45
+
+    def __init__(self, message: str | None = None, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s  #: when there is room again
+
+
+class ContentStalled(Recoverable):
+    """The content stopped coming, or came too slowly; send it again."""
+
+    code = "CONTENT_STALLED"
+    exit_code = 48
 
 
 class NotYetAnchored(Recoverable):
@@ -169,6 +236,34 @@ class JsonBroken(InputInvalid):
 
     code = "JSON_BROKEN"
     exit_code = 69
+
+
+class MediaTypeUnsupported(InputInvalid):
+    """The content is of a type, or in an encoding, that is not taken in here."""
+
+    code = "MEDIA_TYPE_UNSUPPORTED"
+    exit_code = 70
+
+
+class ContentAltered(InputInvalid):
+    """The content is not what its digest says; it was changed on the way, so send it again."""
+
+    code = "CONTENT_ALTERED"
+    exit_code = 71
+
+
+class WorkerUnknown(InputInvalid):
+    """There is no worker of this name; `caregrid sidecar status` lists them."""
+
+    code = "WORKER_UNKNOWN"
+    exit_code = 72
+
+
+class Conflict(InputInvalid):
+    """This was asked for before, with other particulars; use a fresh id or key."""
+
+    code = "CONFLICT"
+    exit_code = 73
 
 
 class ValidationFailed(InputInvalid):
@@ -246,11 +341,46 @@ class NoEncryptionKey(AccessRefused):
     exit_code = 18
 
 
+class ScopeMissing(AccessRefused):
+    """The token or account may not make this kind of request; use one with the scope that is named."""
+
+    code = "SCOPE_MISSING"
+    exit_code = 26
+
+
 class Unauthorised(AccessRefused):
     """The request is not signed by, or carries no token of, an account that may make it."""
 
     code = "UNAUTHORISED"
     exit_code = 19
+
+
+class ChannelRefused(AccessRefused):
+    """A recipient's channel refuses a message, or may not be used; check its address and the settings."""
+
+    code = "CHANNEL_REFUSED"
+    exit_code = 47
+
+
+class WebhookRefused(AccessRefused):
+    """The webhook is not signed with the secret that was agreed on; do not act on it."""
+
+    code = "WEBHOOK_REFUSED"
+    exit_code = 23
+
+
+class RequestReplayed(Unauthorised):
+    """This signed request was seen before; sign a new one with a fresh nonce."""
+
+    code = "REQUEST_REPLAYED"
+    exit_code = 24
+
+
+class ClockSkewed(Unauthorised):
+    """The request was signed too long ago, or in the future; set this machine's clock."""
+
+    code = "CLOCK_SKEWED"
+    exit_code = 25
 
 
 class IntegrityFailed(Fatal):
@@ -297,6 +427,13 @@ class CallRejected(Fatal):
     def __init__(self, *, pallet: str, name: str, docs: str = "") -> None:
         super().__init__(f"the chain refused the call: {pallet}.{name}" + (f": {docs}" if docs else ""))
         self.pallet, self.name = pallet, name
+
+
+class StateDiscarded(Fatal):
+    """No endpoint keeps the state of that block any more; name one with `--state-pruning=archive`."""
+
+    code = "STATE_DISCARDED"
+    exit_code = 29
 
 
 class KeyStoreLocked(Fatal):

@@ -6,7 +6,8 @@ Where this gateway departs from the stock one:
 * a standard `Range` header works on `/file/open`, besides DeOSS's `Content-Range` request header;
 * content is always `application/octet-stream`, since all content is sealed;
 * an upload is answered only when all its fragments are on their nodes' disks;
-* owners in `/file/metadata` carry their territory; 409 answers content that another size shares its id with;
+* owners in `/file/metadata` carry their territory, and with a header `Placement` it tells how many fragments
+  of the worst segment live, and on how many nodes; 409 answers content that another size shares its id with;
 * `Cipher` is refused: content is sealed before it comes here.
 """
 
@@ -29,6 +30,7 @@ from storage_network.gateway.catalogue import Catalogue, Owner, StoredObject
 from storage_network.gateway.dispersal import Disperser
 from storage_network.gateway.envelope import GatewayError, errors_as_envelopes, success
 from storage_network.gateway.node_client import NodeClient
+from storage_network.gateway.placement import Prober
 from storage_network.gateway.reader import Reader
 from storage_network.gateway.spool import Spool
 
@@ -76,7 +78,7 @@ class _Gateway:
         self._uploads, self._reads = asyncio.Semaphore(MAX_UPLOADS), asyncio.Semaphore(MAX_READS)
         async with aiohttp.ClientSession(read_bufsize=_WRITE_SIZE) as session:
             nodes = NodeClient(session, self._settings.nodes, self._settings.token)
-            self._disperser, self._reader = Disperser(nodes), Reader(nodes)
+            self._disperser, self._reader, self._prober = Disperser(nodes), Reader(nodes), Prober(nodes)
             yield
         self._catalogue.close()
 
@@ -110,7 +112,10 @@ class _Gateway:
         if size is None:
             raise ObjectUnknown("Not found")
         owners = await asyncio.to_thread(self._catalogue.owners, fid)
-        return success({"fid": fid.hex(), "size": size, "owner": [_described(owner) for owner in owners]})
+        answer = {"fid": fid.hex(), "size": size, "owner": [_described(owner) for owner in owners]}
+        if "Placement" in request.headers:
+            answer["placement"] = await self._prober.placement(await self._find(request))
+        return success(answer)
 
     def _owner(self, request: web.Request) -> Owner:
         account = auth.authenticate(

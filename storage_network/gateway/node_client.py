@@ -89,6 +89,14 @@ class NodeClient:
             _require_status(response, _PARTIAL_CONTENT)
             return await response.content.readexactly(length)
 
+    async def has(self, node: str, digest: bytes) -> bool:
+        """Tell whether a node answers and has a fragment; its content is not read."""
+        try:
+            async with self._request(node, "HEAD", digest, HEALTH_TIMEOUT_S) as response:
+                return response.status == _OK
+        except StorageUnreachable:
+            return False
+
     async def _is_alive(self, node: str) -> bool:
         try:
             async with self._call(node, "GET", "/health", HEALTH_TIMEOUT_S) as response:

@@ -10,7 +10,7 @@ import pytest
 import sr25519
 
 from caregrid.errors import InputEmpty, InputInvalid, InputMissing, ObjectUnknown
-from caregrid.storage import DeossStore, MemoryObjectStore, ObjectStat, ObjectStore, file_id_of
+from caregrid.storage import DeossStore, MemoryObjectStore, ObjectStat, ObjectStore, Placement, file_id_of
 from caregrid.storage.file_id import FRAGMENT_SIZE
 from storage_network import LocalNetwork
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PAIR = sr25519.pair_from_seed(b"\x01" * 32)
 UNKNOWN = b"\x0f" * 32
 SIZE = FRAGMENT_SIZE + 100_001
+#: Every fragment lives, each on a node of its own.
+WHOLE = Placement(needed=4, total=12, living=12, nodes=12)
 # Seeded, so that all tests share one object of the network.
 CONTENT = random.Random(1).randbytes(SIZE)  # noqa: S311 - no secret
 
@@ -64,7 +66,7 @@ async def test_putting_again_changes_nothing(store: ObjectStore, source: Path) -
     """Storing the same content twice gives the same object."""
     first = await store.put(source)
     assert first == await store.put(source)
-    assert ObjectStat(object_id=first, size=SIZE) == await store.stat(first)
+    assert ObjectStat(object_id=first, size=SIZE, placement=WHOLE) == await store.stat(first)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ async def test_trailing_zeros_do_not_pass_for_content(store: ObjectStore, tmp_pa
     object_id = await store.put(tmp_path / "short")
     with pytest.raises(InputInvalid, match="trailing zero"):
         await store.put(tmp_path / "long")
-    assert ObjectStat(object_id=object_id, size=8) == await store.stat(object_id)
+    assert ObjectStat(object_id=object_id, size=8, placement=WHOLE) == await store.stat(object_id)
 
 
 def _contents_of(folder: Path) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
@@ -26,9 +27,14 @@ from caregrid.sealed import open_sealed
 from ocw_sidecar.api import create_token
 from ocw_sidecar.pipeline.crashpoints import CrashPoint
 from ocw_sidecar.testing import PATIENT
+from tests.databases import TEMPLATE
+from tests.postgres_server import dump
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
+
+    from tests.postgres_server import PostgresServer
 
 SCRIPT = Path(__file__).with_name("sidecar_process.py")
 CANARY = "canary-5b1e77c0"
@@ -93,6 +99,7 @@ class Site:
     home: Path
     outside: Path
     token: str
+    database: str | None  #: PostgreSQL's URL
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
     acknowledged: dict[str, str] = field(default_factory=dict)
@@ -106,7 +113,7 @@ class Site:
                 [sys.executable, str(SCRIPT), str(self.home), str(self.outside)],
                 stdout=log,
                 stderr=log,
-                env={"CAREGRID_CRASH_AT": crash_at},
+                env={"CAREGRID_CRASH_AT": crash_at, **self._settings()},
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while not ready.exists():
@@ -114,6 +121,22 @@ class Site:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         self.url = json.loads(ready.read_text())["url"]
+
+    def rows(self, query: str) -> list[Any]:
+        """Run a query past the daemon."""
+        if self.database is None:
+            with closing(sqlite3.connect(self.home / "queue.sqlite3")) as database:
+                return database.execute(query).fetchall()
+        with psycopg.connect(self.database) as server:
+            return server.execute(query.encode()).fetchall()
+
+    def _settings(self) -> dict[str, str]:
+        # On PostgreSQL nobody voids the leases of the dead, so that they must not last.
+        return (
+            {}
+            if self.database is None
+            else {"CAREGRID_DATABASE__URL": self.database, "CAREGRID_LEASE_S": "2"}
+        )
 
     def wait_for_kill(self) -> None:
         """Wait until the process has died of SIGKILL."""
@@ -171,22 +194,33 @@ class Site:
                         return records
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Any:
-    """A site without a running sidecar; whatever runs at the end is killed."""
+@pytest.fixture(params=["sqlite", "postgres"])
+def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A site without a running sidecar, with either kind of database; what runs at the end is killed."""
     home, outside = tmp_path / "home", tmp_path / "outside"
     outside.mkdir()
-    made = Site(home=home, outside=outside, token=create_token(home))
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+    made = Site(home=home, outside=outside, token=create_token(home), database=url)
     yield made
     if made.process is not None and made.process.poll() is None:
         made.kill()
 
 
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """A database of the site's own; it goes with the server."""
+    return postgres_server.url(postgres_server.create_database(template=TEMPLATE))
+
+
 def readable_traces(site: Site) -> list[str]:
-    """Return the files of the home folder and the log that hold the canary."""
+    """Return what holds the canary: files of the home folder, the log, or the database."""
     places = [path for path in site.home.rglob("*") if path.is_file()]
     places += [site.outside / "sidecar.log", *(site.outside / "objects").glob("*")]
-    return [str(path) for path in places if CANARY.encode() in path.read_bytes()]
+    texts = {str(path): path.read_bytes() for path in places}
+    if site.database is not None:
+        texts["database"] = dump(site.database)
+    canaries = (CANARY.encode(), CANARY.encode().hex().encode())
+    return [name for name, text in texts.items() if any(canary in text for canary in canaries)]
 
 
 async def check_everything(site: Site, orders: tuple[Order, ...]) -> None:
@@ -225,15 +259,14 @@ def submitted(site: Site) -> Counter[str]:
 
 def wrapped_keys(site: Site) -> dict[bytes, bytes]:
     """Return the custodian's wrapped keys, past the daemon."""
-    with closing(sqlite3.connect(site.home / "queue.sqlite3")) as database:
-        return dict(database.execute("SELECT id, wrapped FROM keys"))
+    return dict(site.rows("SELECT id, wrapped FROM keys"))
 
 
 #: Each finds rows that must never be there, not even between a kill and the next start.
 INVARIANTS = {
     "a received submission has its one job": """
         SELECT 1 FROM submissions LEFT JOIN jobs ON item = submissions.id
-        WHERE (state = 'received') <> coalesce(stage = 'validate', 0)
+        WHERE (state = 'received') <> (stage IS NOT NULL AND stage = 'validate')
     """,
     "a live pack has the job of its state": """
         SELECT 1 FROM packs LEFT JOIN jobs ON item = packs.id
@@ -249,27 +282,28 @@ INVARIANTS = {
         SELECT id FROM records LEFT JOIN keys USING (id) WHERE (state = 'rejected') <> (wrapped IS NULL)
     """,
     "records of a pack lie without gap": """
-        SELECT pack FROM records JOIN packs ON packs.id = pack GROUP BY pack
+        SELECT pack FROM records JOIN packs ON packs.id = pack GROUP BY pack, size, record_count
         HAVING sum(length) <> size OR count(*) <> record_count OR max(position + length) <> size
     """,
     "tallies are counts": """
-        SELECT state FROM tallies WHERE kind = 'record'
-        AND items <> (SELECT count(*) FROM records WHERE records.state = tallies.state)
+        SELECT state FROM (
+            SELECT state, sum(items) AS items FROM tallies WHERE kind = 'record' GROUP BY state
+        ) AS tallied
+        WHERE items <> (SELECT count(*) FROM records WHERE records.state = tallied.state)
     """,
 }
 
 
 def broken_invariants(site: Site) -> list[str]:
     """Return which invariants do not hold in the database as it lies on disk."""
-    with closing(sqlite3.connect(site.home / "queue.sqlite3")) as database:
-        assert ("ok",) == database.execute("PRAGMA integrity_check").fetchone()
-        return [name for name, query in INVARIANTS.items() if database.execute(query).fetchone() is not None]
+    if site.database is None:
+        assert [("ok",)] == site.rows("PRAGMA integrity_check")
+    return [name for name, query in INVARIANTS.items() if site.rows(query)]
 
 
 def count_submissions(site: Site) -> int:
     """Return how many submissions the queue holds."""
-    with closing(sqlite3.connect(site.home / "queue.sqlite3")) as database:
-        return int(database.execute("SELECT count(*) FROM submissions").fetchone()[0])
+    return int(site.rows("SELECT count(*) FROM submissions")[0][0])
 
 
 @pytest.mark.parametrize("point", list(CrashPoint))

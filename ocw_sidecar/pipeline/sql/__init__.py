@@ -2,7 +2,8 @@
 
 A statement begins after `-- name --` on a line of its own, with a comment where it helps. Parameters are
 `:named`. Both are SQLite's SQL in the part that PostgreSQL understands after the plain replacements of
-`ocw_sidecar/adapters/postgres`; where it does not, `ROOM.postgres.sql` has statements of the same names.
+`ocw_sidecar/adapters/postgres`; where it does not, `ROOM.postgres.sql` has statements, and
+`schema/ROOM.postgres.sql` tables, indexes and triggers, of the same names.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.resources.abc import Traversable
 
-__all__ = ["ROOMS", "Statement", "named_statements", "schema"]
+__all__ = ["ROOMS", "Statement", "named_statements", "postgres_schema", "schema"]
 
 #: The rooms in the order in which their tables are created.
-ROOMS: Final = ("queue",)
+ROOMS: Final = ("queue", "pieces", "search", "callers", "patients", "notices", "clock", "ledger", "controls")
 
 _HEADING: Final = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 
@@ -36,6 +37,12 @@ class Statement:
 def schema(room: str) -> str:
     """Return what creates a room's tables, in SQLite's words."""
     return _folder().joinpath("schema", f"{room}.sql").read_text(encoding="utf-8")
+
+
+def postgres_schema(room: str) -> str:
+    """Return what PostgreSQL needs of a room in its own words; empty for most."""
+    file = _folder().joinpath("schema", f"{room}.postgres.sql")
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def named_statements(room: str) -> Mapping[str, Statement]:

@@ -3,7 +3,7 @@
 from caregrid.storage.deoss import DeossStore
 from caregrid.storage.file_id import FileIdHasher, file_id_of
 from caregrid.storage.memory import MemoryObjectStore
-from caregrid.storage.port import ObjectStat, ObjectStore
+from caregrid.storage.port import ObjectStat, ObjectStore, Placement
 
 __all__ = [
     "DeossStore",
@@ -11,5 +11,6 @@ __all__ = [
     "MemoryObjectStore",
     "ObjectStat",
     "ObjectStore",
+    "Placement",
     "file_id_of",
 ]

@@ -26,7 +26,7 @@ from caregrid.errors import (
 from caregrid.records import ACCOUNT_LEN
 from caregrid.storage import _checks, _envelope, _files
 from caregrid.storage.file_id import MAX_SEGMENTS, SEGMENT_SIZE, FileIdHasher
-from caregrid.storage.port import ObjectStat, ObjectStore
+from caregrid.storage.port import ObjectStat, ObjectStore, Placement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -132,13 +132,14 @@ class DeossStore(ObjectStore):
         """Ask for the metadata of an object; see `ObjectStore.stat`."""
         _checks.require_object_id(object_id)
         try:
-            data = await self._ask("GET", f"file/metadata/{object_id.hex()}")
+            # Stock DeOSS does not know the header, and tells no placement.
+            data = await self._ask("GET", f"file/metadata/{object_id.hex()}", headers={"Placement": "counts"})
         except ObjectUnknown:
             return None
         size = data.get("size")
         if type(size) is not int or not 0 < size <= _MAX_OBJECT_SIZE:
             raise ProtocolViolation("the storage gateway gave no usable size of the object")
-        return ObjectStat(object_id=object_id, size=size)
+        return ObjectStat(object_id=object_id, size=size, placement=_placement(data.get("placement")))
 
     async def close(self) -> None:
         """Close the connections; the store opens new ones when it is used again."""
@@ -292,6 +293,14 @@ class _Upload:
             raise EOFError
         self._hasher.update(chunk)
         return chunk
+
+
+def _placement(told: Any) -> Placement | None:
+    names = ("needed", "total", "living", "nodes")
+    try:
+        return None if told is None else Placement(**{name: int(told[name]) for name in names})
+    except (LookupError, TypeError, ValueError) as exc:
+        raise ProtocolViolation("the storage gateway gave no usable placement of the object") from exc
 
 
 def _gateway_url(url: str) -> URL:

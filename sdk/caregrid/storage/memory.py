@@ -9,7 +9,7 @@ from caregrid.disk import AtomicFile
 from caregrid.errors import ObjectUnknown
 from caregrid.storage import _checks, _files
 from caregrid.storage.file_id import file_id_of
-from caregrid.storage.port import ObjectStat, ObjectStore
+from caregrid.storage.port import ObjectStat, ObjectStore, Placement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,6 +23,9 @@ class MemoryObjectStore(ObjectStore):
 
     def __init__(self) -> None:
         self._objects: dict[bytes, bytes] = {}
+        self.placement = Placement(
+            needed=4, total=12, living=12, nodes=12
+        )  #: what `stat` says of each object
 
     async def put(self, source: Path) -> bytes:
         """Keep a copy of the file; see `ObjectStore.put`."""
@@ -60,7 +63,9 @@ class MemoryObjectStore(ObjectStore):
         """Return the size of an object; see `ObjectStore.stat`."""
         _checks.require_object_id(object_id)
         content = self._objects.get(object_id)
-        return None if content is None else ObjectStat(object_id=object_id, size=len(content))
+        if content is None:
+            return None
+        return ObjectStat(object_id=object_id, size=len(content), placement=self.placement)
 
     async def close(self) -> None:
         """Forget every object."""

@@ -12,11 +12,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Placement:
+    """Where an object's fragments are; of several segments, the one that has fewest."""
+
+    needed: int  #: fragments that restore a segment
+    total: int  #: fragments that a segment was coded into
+    living: int  #: of these, how many are on storage nodes that answer
+    nodes: int  #: distinct storage nodes that hold living fragments
+
+    def __post_init__(self) -> None:
+        if not 0 < self.needed < self.total or not 0 <= self.nodes <= self.living <= self.total:
+            raise ValueError("no segment has fragments like that")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectStat:
     """What the storage network says of one object."""
 
     object_id: bytes
     size: int  #: unpadded bytes
+    placement: Placement | None = None  #: None where the network does not tell; stock DeOSS does not
 
 
 class ObjectStore(ABC):

@@ -12,29 +12,41 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from caregrid.chain import calls
-from caregrid.errors import DiskLow, InputEmpty, InputInvalid, InputTooLarge, QueueFull, StorageUnreachable
+from caregrid.errors import (
+    DatabaseUnreachable,
+    DiskLow,
+    InputEmpty,
+    InputInvalid,
+    InputTooLarge,
+    QueueFull,
+    StorageUnreachable,
+)
 from caregrid.fhir import Validator, Verdict
 from caregrid.proofs import manifest_root
 from caregrid.records import ObjectEntry, RecordEntry, RecordFormat
 from caregrid.sealed import open_sealed
 from caregrid.storage import MemoryObjectStore, file_id_of
 from caregrid.testing import SubmitFault
+from ocw_sidecar.adapters.opening import QUEUE_FILE
 from ocw_sidecar.pipeline.intake import Offer, idempotency_digest
 from ocw_sidecar.pipeline.spool import INLINE_LIMIT
 from ocw_sidecar.pipeline.states import RecordState, Stage, SubmissionState
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.settings import MIB, Settings
-from ocw_sidecar.supervisor import QUEUE_FILE
 from ocw_sidecar.testing import OPERATOR, ORGANISATION, PATIENT, Rig, World, memory_world, rig
+from tests.databases import TEMPLATE
+from tests.postgres_server import dump
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
     from ocw_sidecar.pipeline.items import RecordView
+    from tests.postgres_server import PostgresServer
 
 OBSERVATION = {
     "resourceType": "Observation",
@@ -43,6 +55,19 @@ OBSERVATION = {
     "valueQuantity": {"value": 72, "unit": "/min"},
 }
 INVALID = {"resourceType": "Observation", "status": "no such status", "code": {"text": "x"}}
+
+
+@pytest.fixture(autouse=True, params=["sqlite", "postgres"])
+def _database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everything here holds on either kind of database."""
+    if request.param == "sqlite":
+        yield
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = server.create_database(template=TEMPLATE)
+    monkeypatch.setenv("CAREGRID_DATABASE__URL", server.url(name))
+    yield
+    server.drop_database(name)
 
 
 @pytest.fixture
@@ -97,16 +122,37 @@ async def read_back(sidecar: Rig, record_id: bytes) -> bytes:
     return open_sealed(sidecar.bench.ports.key_store.unwrap(record_id, wrapped), record_id, sealed)
 
 
+def past_the_queue(settings: Settings, statement: str, *values: Any) -> list[Any]:
+    """Run a statement on a connection of our own; return the first value of each row."""
+    if settings.database.url is None:
+        with closing(sqlite3.connect(settings.home / QUEUE_FILE)) as database:
+            return [row[0] for row in database.execute(statement, values)]
+    with psycopg.connect(settings.database.url.get_secret_value()) as server:
+        return [row[0] for row in server.execute(statement.replace("?", "%s").encode(), values)]
+
+
 def kept_keys(sidecar: Rig) -> set[bytes]:
-    """Return the ids whose wrapped data keys are kept, read past the queue."""
-    with closing(sqlite3.connect(sidecar.bench.settings.home / QUEUE_FILE)) as database:
-        return {row[0] for row in database.execute("SELECT id FROM keys")}
+    """Return the ids whose wrapped data keys are kept."""
+    return set(past_the_queue(sidecar.bench.settings, "SELECT id FROM keys"))
 
 
 def files(sidecar: Rig) -> list[str]:
-    """Return what lies in the spool and pack folders."""
+    """Return what lies in the spool and pack folders, and large payloads in the database."""
     home = sidecar.bench.settings.home
-    return sorted(path.name for folder in ("spool", "packs") for path in (home / folder).iterdir())
+    local = [path.name for folder in ("spool", "packs") for path in (home / folder).iterdir()]
+    return local + past_the_queue(sidecar.bench.settings, "SELECT name FROM pieces WHERE ordinal = 0")
+
+
+def damage(settings: Settings, change: Callable[[bytes], bytes]) -> None:
+    """Change the end of the one large payload where it lies."""
+    if settings.database.url is None:
+        (path,) = (settings.home / "spool").iterdir()
+        path.write_bytes(change(path.read_bytes()))
+        return
+    last = "(SELECT max(ordinal) FROM pieces)"
+    (body,) = past_the_queue(settings, f"SELECT body FROM pieces WHERE ordinal = {last}")  # noqa: S608
+    changed = f"UPDATE pieces SET body = ? WHERE ordinal = {last} RETURNING ordinal"  # noqa: S608
+    past_the_queue(settings, changed, change(body))
 
 
 async def test_resource_is_confirmed_and_reads_back(sidecar: Rig) -> None:
@@ -483,10 +529,7 @@ async def test_changed_payload_is_never_uploaded(settings: Settings) -> None:
     clock = Clock()
     async with rig(settings, await changed_world(now=clock)) as sidecar:
         submission = await submit(sidecar, bytes(12 * INLINE_LIMIT), RecordFormat.BINARY)
-        (path,) = (settings.home / "spool").iterdir()
-        content = bytearray(path.read_bytes())
-        content[-1] ^= 1
-        path.write_bytes(content)
+        damage(settings, lambda body: body[:-1] + bytes([body[-1] ^ 1]))
         for hour in range(20):
             clock.ahead = timedelta(hours=hour)
             await sidecar.drain()
@@ -502,15 +545,15 @@ async def test_unreadable_submission_becomes_a_dead_letter(settings: Settings) -
         submission = await submit(
             sidecar, as_json({**OBSERVATION, "id": "x" * 64}) + b" " * (2 * INLINE_LIMIT)
         )
-        (path,) = (settings.home / "spool").iterdir()
-        path.write_bytes(path.read_bytes()[:-1])
+        damage(settings, lambda body: body[:-1])
+        before = files(sidecar)
         for hour in range(20):
             clock.ahead = timedelta(hours=hour)
             await sidecar.drain()
         found = await sidecar.bench.queue.submission(submission)
         assert found is not None
         assert (SubmissionState.FAILED, "SEAL_BROKEN") == (found.state, found.reason)
-        assert path.exists()
+        assert before == files(sidecar)
 
 
 async def test_poison_does_not_stop_its_neighbours(settings: Settings) -> None:
@@ -539,13 +582,16 @@ class Touchy(Validator):
 
 
 async def test_restart_goes_on_and_sweeps_what_nobody_needs(settings: Settings) -> None:
-    """A new process takes over at once, and removes files that no row names."""
-    world = await memory_world()
+    """A new process takes over, from a sole one at once, and removes files that no row names."""
+    clock = Clock()
+    world = await changed_world(now=clock)
     async with rig(settings, world) as sidecar:
         submission = await submit(sidecar, bytes(2 * INLINE_LIMIT), RecordFormat.BINARY)
         await sidecar.bench.leases.claim(Stage.VALIDATE, 1)
         (settings.home / "spool" / "orphan").write_bytes(b"left by a crash")
         (settings.home / "packs" / "orphan.part").write_bytes(b"left by a crash")
+    if settings.database.url is not None:
+        clock.ahead = timedelta(seconds=settings.lease_s)
     async with rig(settings, world) as sidecar:
         assert 1 == len(files(sidecar))
         await sidecar.drain()
@@ -648,9 +694,55 @@ async def test_rows_hold_no_plaintext(sidecar: Rig) -> None:
     await submit(sidecar, as_json({**observation, "status": canary.decode()}))
 
     def search() -> list[str]:
-        found = sidecar.bench.settings.home.rglob("*")
-        return [path.name for path in found if path.is_file() and canary in path.read_bytes()]
+        settings = sidecar.bench.settings
+        texts = {path.name: path.read_bytes() for path in settings.home.rglob("*") if path.is_file()}
+        if settings.database.url is not None:
+            texts["dump"] = dump(settings.database.url.get_secret_value())
+        return [name for name, text in texts.items() if canary in text or canary.hex().encode() in text]
 
     assert [] == search()
     await sidecar.drain()
     assert [] == search()
+
+
+async def test_commit_whose_answer_is_lost_keeps_its_bytes(
+    sidecar: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that goes away while it commits may have committed: such a submission's payload stays."""
+    monkeypatch.setattr(sidecar.bench.queue, "add", losing_the_answer(sidecar.bench.queue.add))
+    content = bytes(4 * INLINE_LIMIT)
+    with pytest.raises(DatabaseUnreachable):
+        await submit(sidecar, content, RecordFormat.BINARY, idempotency=b"k" * 32)
+    taken = await submit(sidecar, content, RecordFormat.BINARY, idempotency=b"k" * 32)
+    await sidecar.drain()
+    assert content == await read_back(sidecar, taken)
+
+
+async def test_verdict_whose_answer_is_lost_keeps_its_parts(
+    sidecar: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for the parts of a Bundle, whose own bytes are gone by then."""
+    queue = sidecar.bench.queue
+    monkeypatch.setattr(queue, "finish_validation", losing_the_answer(queue.finish_validation))
+    text = {
+        "status": "generated",
+        "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{"x" * 2 * INLINE_LIMIT}</div>',
+    }
+    entry = {"resource": {**OBSERVATION, "text": text}}
+    submission = await submit(
+        sidecar, as_json({"resourceType": "Bundle", "type": "collection", "entry": [entry]})
+    )
+    await sidecar.drain()
+    (record,) = await records(sidecar, submission)
+    assert RecordState.CONFIRMED is record.state
+    assert as_json(entry["resource"]) == await read_back(sidecar, record.record_id)
+
+
+def losing_the_answer(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Return a method that commits, and then says that it does not know."""
+
+    async def lose(*arguments: Any, **named: Any) -> Any:
+        await method(*arguments, **named)
+        raise DatabaseUnreachable
+
+    return lose

@@ -11,10 +11,13 @@ from structlog.testing import capture_logs
 
 from caregrid.errors import DiskLow
 from ocw_sidecar.pipeline.bells import Bell, Bells
+from ocw_sidecar.ports import utc_now
 from ocw_sidecar.workers import Worker
 
 if TYPE_CHECKING:
+    from ocw_sidecar.clock.controls import Run
     from ocw_sidecar.pipeline.steps import Step
+    from ocw_sidecar.workers import ControlWatch
 
 
 @dataclass
@@ -37,9 +40,46 @@ class Script:
         return outcome
 
 
-def worker(script: Script, bells: Bells, stop: asyncio.Event, tick_s: float = 3600.0) -> Worker:
+@dataclass
+class Gate:
+    """What a worker asks before a run and tells after it."""
+
+    is_paused: bool = False
+    number: int = 0
+    runs: list[Run] = field(default_factory=list)
+
+    def paused(self, _worker: str) -> bool:
+        """Tell whether to begin nothing."""
+        return self.is_paused
+
+    def asked(self, _worker: str) -> int:
+        """Return the number of a single run."""
+        return self.number
+
+    def note(self, run: Run) -> None:
+        """Take a run down; a single run is answered by it."""
+        self.runs.append(run)
+        if run.answers:
+            self.number = 0
+
+
+def worker(
+    script: Script,
+    bells: Bells,
+    stop: asyncio.Event,
+    tick_s: float = 3600.0,
+    gate: Gate | None = None,
+) -> Worker:
     """Return a worker around a script."""
-    return Worker(name="storing-0", step=cast("Step", script), bells=bells, tick_s=tick_s, stop=stop)
+    return Worker(
+        name="storing",
+        step=cast("Step", script),
+        bells=bells,
+        tick_s=tick_s,
+        stop=stop,
+        watch=cast("ControlWatch", gate or Gate()),
+        now=utc_now,
+    )
 
 
 async def run_until(
@@ -103,7 +143,7 @@ async def test_full_disk_makes_a_worker_wait() -> None:
         await run_until(script, Bells(), 3, tick_s=0.01)
     assert {
         "event": "worker_waits",
-        "worker": "storing-0",
+        "worker": "storing",
         "reason": "DISK_LOW",
         "log_level": "warning",
     } in logs
@@ -118,3 +158,41 @@ async def test_bug_ends_a_worker_and_names_its_place_only() -> None:
     assert ("worker_died", "RuntimeError") == (entry["event"], entry["fault"])
     assert entry["place"].startswith("test_worker.py:")
     assert "quotes" not in str(logs)
+
+
+async def test_a_paused_worker_begins_nothing() -> None:
+    """A pause holds until it is taken back; work that waits is then found."""
+    script, gate = Script([3, 0]), Gate(is_paused=True)
+    paused = worker(script, Bells(), asyncio.Event(), gate=gate)
+    assert 0 == await paused.turn()
+    assert 0 == script.runs
+    gate.is_paused = False
+    assert 3 == await paused.turn()
+
+
+async def test_a_single_run_works_until_nothing_is_left() -> None:
+    """A run that was asked for is done though the worker is paused, to the end, once, and answered."""
+    script, gate = Script([2, 1, 0, 5]), Gate(is_paused=True, number=7)
+    asked = worker(script, Bells(), asyncio.Event(), gate=gate)
+    assert 3 == await asked.turn()
+    assert 0 == await asked.turn()
+    (run,) = gate.runs
+    assert (7, {"items": 3}, None) == (run.answers, run.items, run.reason)
+
+
+async def test_what_a_run_came_to_is_told() -> None:
+    """Runs that did something and runs that failed are told, with the error's code; looks in vain are not."""
+    script, gate = Script([2, 0, DiskLow()]), Gate()
+    told = worker(script, Bells(), asyncio.Event(), gate=gate)
+    for _ in range(3):
+        await told.turn()
+    assert [({"items": 2}, None, 0), ({"items": 0}, "DISK_LOW", 1)] == [
+        (run.items, run.reason, run.failures) for run in gate.runs
+    ]
+
+
+async def test_a_failed_single_run_is_answered_too() -> None:
+    """Whoever waits for a run learns that it failed."""
+    script, gate = Script([DiskLow()]), Gate(number=4)
+    await worker(script, Bells(), asyncio.Event(), gate=gate).turn()
+    assert [(4, "DISK_LOW")] == [(run.answers, run.reason) for run in gate.runs]

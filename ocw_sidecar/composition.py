@@ -1,0 +1,132 @@
+"""Puts the sidecar's parts together on an open database: for the daemon, for the command line, for tests."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ocw_sidecar.adapters.channels.opening import RealChannels
+from ocw_sidecar.adapters.sql import ledger, notices
+from ocw_sidecar.adapters.sql.channels import SqlChannelBook
+from ocw_sidecar.adapters.sql.clock import SqlBlockLog
+from ocw_sidecar.adapters.sql.controls import SqlControls
+from ocw_sidecar.adapters.sql.deliveries import SqlOutbox
+from ocw_sidecar.adapters.sql.patients import SqlPatients
+from ocw_sidecar.adapters.sql.upkeep import SqlUpkeep
+from ocw_sidecar.ledger.restoring import LOOKUP_SIZE, Restorer
+from ocw_sidecar.metrics import Metrics
+from ocw_sidecar.notifications.preferences import Preferences
+from ocw_sidecar.workers import ControlWatch, Crew, Desk, Tools
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator, Sequence
+
+    from ocw_sidecar.adapters.sql import Database
+    from ocw_sidecar.pipeline.bench import Bench
+    from ocw_sidecar.pipeline.upkeep import Upkeep
+    from ocw_sidecar.ports import Election, TaskRunner
+
+_PROCESS_ID_LEN = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sidecar:
+    """The parts of one process."""
+
+    desk: Desk
+    watch: ControlWatch
+    crew: Crew
+    outbox: SqlOutbox
+    preferences: Preferences
+    channels: RealChannels
+    election: Election
+    stop: asyncio.Event
+
+    async def close(self) -> None:
+        """Release what the parts hold open; the database is the caller's."""
+        await self.channels.close()
+
+
+def compose(
+    bench: Bench, database: Database, *, election: Election, tasks: TaskRunner, stop: asyncio.Event
+) -> Sidecar:
+    """Return the parts; nothing runs yet and nothing is contacted."""
+    desk = make_desk(bench, database)
+    channels = RealChannels(bench.settings.notifications, bench.ports.now)
+    outbox = SqlOutbox(database)
+    preferences = Preferences(SqlChannelBook(database, bench.ports.now), bench.ports.key_store, channels)
+    watch = ControlWatch(
+        desk.controls,
+        process_id=secrets.token_bytes(_PROCESS_ID_LEN),
+        bells=bench.bells,
+        metrics=desk.metrics,
+        now=bench.ports.now,
+        leads=lambda: election.leads,
+        interval_s=bench.settings.workers.control_s,
+    )
+    tools = Tools(
+        desk=desk,
+        watch=watch,
+        tasks=tasks,
+        upkeep=SqlUpkeep(database),
+        patients=SqlPatients(database),
+        outbox=outbox,
+        preferences=preferences,
+        stop=stop,
+    )
+    return Sidecar(
+        desk=desk,
+        watch=watch,
+        crew=Crew(tools),
+        outbox=outbox,
+        preferences=preferences,
+        channels=channels,
+        election=election,
+        stop=stop,
+    )
+
+
+def make_desk(bench: Bench, database: Database) -> Desk:
+    """Return what the workers that follow the chain work with."""
+    settings, ports = bench.settings, bench.ports
+    kept = ledger.SqlLedger(database)
+    restorer = Restorer(
+        chain=ports.chain,
+        ledger=kept,
+        organisation=settings.organisation,
+        own_records=_OwnRecords(SqlUpkeep(database)).pages,
+        now=ports.now,
+    )
+    return Desk(
+        bench=bench,
+        block_log=block_log(bench, database),
+        ledger=kept,
+        restorer=restorer,
+        controls=SqlControls(database),
+        notices=notices.SqlNotices(database),
+        metrics=Metrics(),
+    )
+
+
+def block_log(bench: Bench, database: Database) -> SqlBlockLog:
+    """Return the clock's cursor with all that is folded from blocks."""
+    return SqlBlockLog(
+        database,
+        organisation=bench.settings.organisation,
+        now=bench.ports.now,
+        folds=[ledger.fold, notices.fold],
+        forgets=[ledger.forget],
+    )
+
+
+class _OwnRecords:
+    def __init__(self, upkeep: Upkeep) -> None:
+        self._upkeep = upkeep
+
+    async def pages(self) -> AsyncIterator[Sequence[bytes]]:
+        after = b""
+        while page := await self._upkeep.record_ids(after=after, limit=LOOKUP_SIZE):
+            yield page
+            after = page[-1]

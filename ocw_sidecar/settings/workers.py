@@ -1,0 +1,64 @@
+"""What each worker may do in one run."""
+
+from __future__ import annotations
+
+from pydantic import ByteSize, Field, PositiveFloat, PositiveInt
+
+from ocw_sidecar.settings.part import Part
+
+MIB = 1 << 20
+
+
+class KeyDeliverySettings(Part):
+    """Delivers the keys of grants that were given without one."""
+
+    batch: int = Field(default=64, ge=1, le=128)  #: grants in one submission
+    patient_records: int = Field(default=1024, ge=1, le=16_384)  #: keys escrowed for a patient-wide grant
+
+
+class ExpirySettings(Part):
+    """Removes what has expired and tells of what is about to."""
+
+    batch: int = Field(default=128, ge=1, le=128)
+    grace_blocks: int = Field(default=10, ge=0)  #: what the chain gets to remove by itself
+    lead_blocks: int = Field(default=3_600, ge=0)  #: how long before its end a holder is told; 0: never
+
+
+class StorageHealthSettings(Part):
+    """Looks how well objects are stored."""
+
+    sample: int = Field(default=32, ge=1, le=1024)  #: objects in one run
+    at_once: int = Field(default=4, ge=1, le=64)
+    timeout_s: PositiveFloat = 30.0  #: for one object
+    min_replicas: PositiveInt = 3  #: fewer whole copies' worth are trouble
+    min_nodes: PositiveInt = 12  #: fewer distinct storage nodes are trouble
+
+
+class IntegritySettings(Part):
+    """Checks that objects can be read and are what was anchored."""
+
+    sample: int = Field(default=8, ge=1, le=256)  #: objects in one run
+    records: int = Field(default=4, ge=1, le=256)  #: records of each object
+    read_limit: ByteSize = Field(default=ByteSize(64 * MIB), ge=1)  #: of one object; one record at least
+    timeout_s: PositiveFloat = 120.0  #: for one object
+    contained_limit: PositiveInt = 3  #: times that the same challenge may go unanswered
+    keep_bundles: PositiveInt = 10_000
+
+
+class PurgeSettings(Part):
+    """Forgets how records came in, long after they are final."""
+
+    retention_days: PositiveInt = 30
+    batch: int = Field(default=500, ge=1, le=10_000)  #: submissions in one transaction
+    every_s: PositiveFloat = 3600.0
+
+
+class WorkersSettings(Part):
+    """One group for each worker."""
+
+    key_delivery: KeyDeliverySettings = KeyDeliverySettings()
+    expiry: ExpirySettings = ExpirySettings()
+    storage_health: StorageHealthSettings = StorageHealthSettings()
+    integrity: IntegritySettings = IntegritySettings()
+    purge: PurgeSettings = PurgeSettings()
+    control_s: PositiveFloat = Field(default=1.0, le=60)  #: how soon a pause or a run-once is heeded

@@ -1,0 +1,163 @@
+"""How well objects are stored."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from caregrid.errors import StorageUnreachable
+from caregrid.storage import ObjectStat, Placement
+from caregrid.testing import SubmitFault
+from ocw_sidecar.notifications.items import NoticeKind
+from ocw_sidecar.testing import ORGANISATION
+from ocw_sidecar.workers.storage_health import StorageHealthWorker, health_report, weighted_sample
+from tests.unit.sidecar.worker_world import Working, mine, working
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from caregrid.chain.port import StoredObject
+    from ocw_sidecar.ledger.items import KnownObject
+
+OBJECT = b"\x0b" * 32
+
+
+def stat(living: int, nodes: int) -> ObjectStat:
+    """Return a look at an object of 4+8 fragments."""
+    placement = Placement(needed=4, total=12, living=living, nodes=nodes)
+    return ObjectStat(object_id=OBJECT, size=1, placement=placement)
+
+
+@pytest.mark.parametrize(
+    ("living", "nodes", "health", "replicas"),
+    [(12, 12, 1_000_000, 3), (11, 11, 875_000, 2), (8, 6, 500_000, 2), (4, 4, 0, 1), (3, 3, 0, 0)],
+)
+def test_health_counts_what_may_still_be_lost(living: int, nodes: int, health: int, replicas: int) -> None:
+    """Health is 1 with every fragment and 0 with the last four; four fragments are a copy's worth."""
+    report = health_report(OBJECT, stat(living, nodes))
+    assert report is not None
+    assert (health, replicas, nodes) == (report.health, report.replicas, report.nodes)
+
+
+def test_what_is_not_told_is_not_reported() -> None:
+    """A gateway that tells no placement gives no health; an object that is gone has none left."""
+    assert health_report(OBJECT, ObjectStat(object_id=OBJECT, size=1)) is None
+    gone = health_report(OBJECT, None)
+    assert gone is not None
+    assert (0, 0, 0) == (gone.health, gone.replicas, gone.nodes)
+
+
+def test_samples_favour_what_was_not_looked_at_for_long() -> None:
+    """Weights are ages: nine in ten draws take the object that is nine times older."""
+    items: list[KnownObject] = [object(), object()]  # type: ignore[list-item] # the sample looks at the weights only
+    first = sum(weighted_sample(items, [900, 100], 1) == items[:1] for _ in range(2_000))
+    assert 1_700 < first < 1_900
+    assert items == sorted(weighted_sample(items, [1, 1], 5), key=items.index)
+
+
+@pytest.fixture
+async def sidecar(tmp_path: Path) -> AsyncIterator[Working]:
+    """A sidecar with one object."""
+    async with working(tmp_path) as opened:
+        await opened.store(b"one", b"two")
+        yield opened
+
+
+async def the_object(sidecar: Working) -> StoredObject:
+    """Return the one object as the chain has it."""
+    [known] = await sidecar.parts.desk.ledger.longest_unlooked(10)
+    stored = await sidecar.world.chain.stored_object(known.object_id)
+    assert stored is not None
+    return stored
+
+
+async def troubles(sidecar: Working) -> int:
+    """Return how often the organisation was told of storage trouble."""
+    page = await sidecar.parts.desk.notices.after(ORGANISATION, None, 100)
+    return sum(posted.notice.kind is NoticeKind.STORAGE_TROUBLE for posted in page.items)
+
+
+async def test_health_goes_on_the_chain(sidecar: Working) -> None:
+    """A sound object is reported as such, and the ledger takes the report in."""
+    height = await sidecar.follow()
+    done = await StorageHealthWorker(sidecar.parts.desk).run(height)
+    assert {"looked": 1, "unreachable": 0, "untold": 0, "reported": 1, "troubled": 0} == done
+    health = (await the_object(sidecar)).health
+    assert health is not None
+    assert (1_000_000, 3, 12) == (health.health, health.replicas, health.nodes)
+    assert 0 == await troubles(sidecar)
+
+
+async def test_trouble_is_told_once_a_day(sidecar: Working) -> None:
+    """Too few copies' worth are told of, not at every look."""
+    sidecar.world.store.placement = Placement(needed=4, total=12, living=9, nodes=9)
+    for _ in range(3):
+        done = await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
+        assert 1 == done["troubled"]
+    assert 1 == await troubles(sidecar)
+
+
+async def test_a_lost_object_is_reported(sidecar: Working) -> None:
+    """What the network does not know any more has no health."""
+    await sidecar.world.store.close()
+    await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
+    health = (await the_object(sidecar)).health
+    assert health is not None
+    assert (0, 0, 0) == (health.health, health.replicas, health.nodes)
+    assert 1 == await troubles(sidecar)
+
+
+async def test_a_report_that_went_through_unheard_is_not_repeated(sidecar: Working) -> None:
+    """A run that is done again as of the same block finds its report on the chain."""
+    height, worker = await sidecar.follow(), StorageHealthWorker(sidecar.parts.desk)
+    sidecar.world.submitter.faults.append(SubmitFault.UNHEARD)
+    with pytest.raises(Exception, match="outcome is unknown"):
+        await worker.run(height)
+    sent = sidecar.world.submitter.submitted
+    assert 0 == (await worker.run(height))["reported"]
+    assert sent == sidecar.world.submitter.submitted
+
+
+async def test_without_storage_the_run_fails(sidecar: Working, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that does not answer is no verdict on any object; nor is one that answers too late."""
+    height, worker = await sidecar.follow(), StorageHealthWorker(sidecar.parts.desk)
+
+    async def unreachable(_object_id: bytes) -> ObjectStat:
+        raise StorageUnreachable
+
+    monkeypatch.setattr(sidecar.world.store, "stat", unreachable)
+    with pytest.raises(StorageUnreachable):
+        await worker.run(height)
+    assert (await the_object(sidecar)).health is None
+
+
+async def test_a_gateway_that_hangs_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each object has its deadline."""
+    async with working(tmp_path, workers={"storage_health": {"timeout_s": 0.02}}) as sidecar:
+        await sidecar.store(b"one")
+
+        async def hang(_object_id: bytes) -> ObjectStat:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        monkeypatch.setattr(sidecar.world.store, "stat", hang)
+        with pytest.raises(StorageUnreachable):
+            await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
+
+
+async def test_each_object_gets_its_turn(tmp_path: Path) -> None:
+    """Half a sample is what was not looked at for longest, so no object is left out for ever."""
+    async with working(tmp_path, workers={"storage_health": {"sample": 2}}) as sidecar:
+        for content in (b"one", b"two", b"three", b"four", b"five"):
+            await sidecar.store(content)
+        for _ in range(5):
+            mine(sidecar.world, 1)
+            await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
+        known = await sidecar.parts.desk.ledger.longest_unlooked(10)
+        assert 5 == len(known)
+        assert all(each.looked_at > each.stored_at for each in known)
