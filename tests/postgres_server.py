@@ -28,6 +28,8 @@ SETTINGS: Final = {
     "shared_buffers": "32MB",
     "max_connections": "100",
     "autovacuum_naptime": "10min",
+    # A shutdown waits for connections that were opened and never said who they are.
+    "authentication_timeout": "10s",
     "log_min_messages": "warning",
 }
 

@@ -49,6 +49,8 @@ def _node(node: Path, layout: DevnetLayout, port: int) -> list[str]:
     return [
         str(node),
         "--dev",
+        # After a pause the clock reads the events of all blocks meanwhile, and they lie in state.
+        "--state-pruning=archive",
         f"--base-path={layout.chain}",
         f"--rpc-port={port}",
         "--rpc-max-connections=1000",

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
-from caregrid.chain import Call, Event, Receipt, SubstrateChain, SubstrateSubmitter, calls, refusals
-from caregrid.chain import submitter as submitting
+from caregrid.chain import Call, Event, Receipt, SubstrateChain, SubstrateSubmitter, calls, flights, refusals
 from caregrid.errors import CallRejected
 from caregrid.keys import Identity
 from caregrid.records import ObjectEntry, RecordEntry, RecordFormat
@@ -137,11 +136,11 @@ class World:
         submitter = self.submitter(who)
         if not isinstance(submitter, SubstrateSubmitter):
             return lambda: self._only(who, call)
-        raw, sent = await submitter._connection.run(lambda client: submitter._signed(client, call))
+        signed = await sign(submitter, call)
 
         async def send() -> Receipt | Exception:
-            await submitter._connection.run(lambda client: submitting._send_raw(client, raw))
-            [outcome] = await submitter._wait([sent])
+            await submitter._connection.run(lambda client: flights.offer(client, signed.raw))
+            [outcome] = await submitter._wait([flights.Flight(call=call, tries=[signed])])
             self._note(call, outcome)
             return outcome
 
@@ -210,6 +209,15 @@ class World:
         # One client for all: each takes a second to set up.
         made._connection = self.chain._connection
         return made
+
+
+async def sign(submitter: SubstrateSubmitter, call: Call) -> flights.Signed:
+    """Sign a call, and send nothing."""
+    [signed] = await submitter._connection.run(
+        lambda client: flights.prepare(client, submitter.account, submitter._sign, [call], None)
+    )
+    assert isinstance(signed, flights.Signed)
+    return signed
 
 
 async def build(kind: str, url: str | None) -> World:

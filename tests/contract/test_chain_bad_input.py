@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from caregrid.chain import Call, HealthReport, SubstrateSubmitter, calls
-from caregrid.chain import submitter as submitting
+from caregrid.chain import Call, HealthReport, SubstrateSubmitter, calls, flights
 from caregrid.chain.blocks import extrinsic_hash
 from caregrid.chain.limits import MAX_BATCH, MAX_EMERGENCY_MEMBERS, MAX_OPERATORS, MAX_PATTERN_LEN
 from caregrid.chain.refusals import pool
@@ -169,24 +168,22 @@ async def send(world: World, call: bytes, **changed: int) -> Receipt | Exception
     submitter = world.submitter("operator")
     assert isinstance(submitter, SubstrateSubmitter)
     submitter._nonce = None
-    raw, sent = await submitter._connection.run(lambda client: sign(client, submitter, call, changed))
+    signed = await submitter._connection.run(lambda client: sign(client, submitter, call, changed))
     try:
-        await submitter._connection.run(lambda client: submitting._send_raw(client, raw))
-    except submitting._SignAnew as old:
+        await submitter._connection.run(lambda client: flights.offer(client, signed.raw))
+    except flights.SignAnew as old:
         return old.refusal
     except CallRejected as refusal:
         return refusal
-    [outcome] = await submitter._wait([sent])
+    [outcome] = await submitter._wait([flights.Flight(call=Call(pallet="", function=""), tries=[signed])])
     submitter._nonce = None
     return outcome
 
 
-def sign(
-    client: Any, submitter: SubstrateSubmitter, call: bytes, changed: dict[str, int]
-) -> tuple[bytes, submitting._Sent]:
+def sign(client: Any, submitter: SubstrateSubmitter, call: bytes, changed: dict[str, int]) -> flights.Signed:
     """Return a signed extrinsic, put together by hand."""
     born = client.get_block_number(client.get_chain_finalised_head())
-    nonce = submitter._next_nonce(client)
+    nonce = flights.next_nonce(client, submitter.account)
     birth = bytes.fromhex(client.get_block_hash(born)[2:])
     genesis = bytes.fromhex(client.get_block_hash(0)[2:])
     era = (((born % 64) << 4) + 5).to_bytes(2, "little")
@@ -201,7 +198,7 @@ def sign(
     signature = submitter._sign(payload)
     body = b"\x84\x00" + submitter.account + b"\x01" + signature + extra + call
     raw = compact(len(body)) + body
-    return raw, submitting._Sent(hash=extrinsic_hash(raw), born=born, last=born + 64)
+    return flights.Signed(raw=raw, hash=extrinsic_hash(raw), nonce=nonce, spec=spec, born=born)
 
 
 @NODE_ONLY
@@ -211,4 +208,4 @@ async def test_noise_is_refused(world: World) -> None:
     assert isinstance(submitter, SubstrateSubmitter)
     for noise in (b"", b"\x00", secrets.token_bytes(200), compact(100) + bytes(100)):
         with pytest.raises(CallRejected):
-            await submitter._connection.run(lambda client, raw=noise: submitting._send_raw(client, raw))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            await submitter._connection.run(lambda client, raw=noise: flights.offer(client, raw))  # type: ignore[misc] # mypy cannot infer a lambda with a default

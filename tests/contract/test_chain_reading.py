@@ -226,7 +226,7 @@ STATE_AT = frozenset(
 def watched(chain: SubstrateChain) -> Iterator[list[tuple[str, list[Any], Any]]]:
     """Note every request to the node: method, parameters, result."""
     requests: list[tuple[str, list[Any], Any]] = []
-    client = chain._connection._client
+    client = chain._connection._worker.client
     ask = client.rpc_request
 
     def asked(method: str, params: list[Any], *others: Any) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caregrid.chain import Call, PatientScope, Pending, Receipt, SubstrateSubmitter, calls
-from caregrid.chain import submitter as submitting
+from caregrid.chain import Call, PatientScope, Pending, Receipt, SubstrateSubmitter, calls, flights, signing
 from caregrid.chain.refusals import emr as refused
 from caregrid.keys import Identity
-from tests.contract.chain_world import NODE_ONLY, ONE_LOOP, UNIT, covers, name_of, new_id
+from tests.contract.chain_world import NODE_ONLY, ONE_LOOP, UNIT, covers, name_of, new_id, sign
 
 if TYPE_CHECKING:
     import pytest
@@ -128,11 +127,10 @@ async def test_a_call_is_mortal_and_counts_one_nonce(world: World) -> None:
     assert before + 3 == await next_nonce(submitter)
 
     born = await world.height()
-    raw, sent = await submitter._connection.run(lambda client: submitter._signed(client, call))
-    submitter._nonce = None  # it was not sent
-    assert born <= sent.born <= born + 2
-    assert sent.born + submitting.ERA_PERIOD == sent.last
-    assert era_of(raw) == (submitting.ERA_PERIOD, sent.born % submitting.ERA_PERIOD)
+    signed = await sign(submitter, call)
+    assert born <= signed.born <= born + 2
+    assert signed.born + signing.ERA_PERIOD == signed.last
+    assert era_of(signed.raw) == (signing.ERA_PERIOD, signed.born % signing.ERA_PERIOD)
 
 
 @NODE_ONLY
@@ -141,24 +139,21 @@ async def test_a_call_whose_era_has_ended_is_signed_anew(
 ) -> None:
     """The pool refuses what was signed too long ago, and the call goes through all the same, once."""
     await world.reach(8)
-    era, births = submitting._era, [0]
+    era, old_eras = signing.era, [b"\x01\x00"]  # four blocks, the first of which was a fourth one
 
-    def too_old_at_first(current: int) -> dict[str, int]:
-        return {"period": 4, "current": births.pop()} if births else era(current)
+    def too_old_at_first(born: int) -> bytes:
+        return old_eras.pop() if old_eras else era(born)
 
-    monkeypatch.setattr(submitting, "_era", too_old_at_first)
+    monkeypatch.setattr(signing, "era", too_old_at_first)
     patient = new_id()
-    # The library asks for the era twice: for the payload and for the extrinsic.
-    births = [0, 0]
     [event] = await world.submit("operator", calls.register_patient(world.account("hospital"), patient))
-    assert [] == births
+    assert [] == old_eras
     assert patient == event.fields["patient"]
 
 
 async def next_nonce(submitter: SubstrateSubmitter) -> int:
     """Return the node's count of an account's calls, those in the pool included."""
-    submitter._nonce = None
-    return await submitter._connection.run(submitter._next_nonce)
+    return await submitter._connection.run(lambda client: flights.next_nonce(client, submitter.account))
 
 
 def era_of(raw: bytes) -> tuple[int, int]:

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from caregrid.chain import SubstrateChain, SubstrateSubmitter, calls
-from caregrid.chain import submitter as submitting
+from caregrid.chain import SubstrateChain, SubstrateSubmitter, calls, flights
 from caregrid.errors import CallRejected, ChainUnreachable, ConfigInvalid
 from caregrid.keys import Identity
 
@@ -80,19 +79,20 @@ async def test_a_connection_cut_after_sending_does_nothing_twice(
     """The answer is lost, the call is not: it is found in a finalized block, and is not signed again."""
     proxy, hospital = CuttingProxy(node_url), await organisation(node_url)
     patient, sent = secrets.token_bytes(32), []
-    send_raw = submitting._send_raw
+    offer = flights.offer
 
     def send_and_lose_the_answer(client: Any, raw: bytes) -> None:
         sent.append(raw)
         proxy.armed = True
-        send_raw(client, raw)
+        offer(client, raw)
 
-    monkeypatch.setattr(submitting, "_send_raw", send_and_lose_the_answer)
+    monkeypatch.setattr(flights, "offer", send_and_lose_the_answer)
     async with proxy.listening() as url:
         cut = submitter(url, identity=hospital)
         receipt = await cut.submit(calls.register_patient(hospital.account, patient))
         await cut.close()
-    assert (1, 1) == (proxy.cuts, len(sent))
+    assert 1 <= proxy.cuts
+    assert 1 == len(set(sent))
     registered = [event for event in receipt.events if event.name == "PatientRegistered"]
     assert [patient] == [event.fields["patient"] for event in registered]
 

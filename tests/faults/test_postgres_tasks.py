@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from procrastinate import exceptions
 
 from caregrid.errors import DatabaseUnreachable
 from ocw_sidecar.adapters.postgres import Access
@@ -86,3 +87,26 @@ async def test_tasks_go_on_after_a_restart_of_the_server(server: PostgresServer)
             await runs.more.acquire()
             running.cancel()
     assert [1, 3] == runs.heights
+
+
+async def test_a_run_that_is_cancelled_while_the_server_dies_ends(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the library raises in place of the cancellation does not bring the runner back to life."""
+    name = await asyncio.to_thread(server.create_database)
+    async with PostgresTasks.open(Access(server.url(name))) as tasks:
+        begun = asyncio.Event()
+
+        async def die_of_the_database(**_: object) -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise exceptions.ConnectorException from None
+
+        monkeypatch.setattr(tasks._app, "run_worker_async", die_of_the_database)
+        async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
+            running = group.create_task(tasks.run())
+            await begun.wait()
+            running.cancel()
+    assert running.cancelled()

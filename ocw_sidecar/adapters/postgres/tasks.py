@@ -114,6 +114,7 @@ class PostgresTasks(TaskRunner):
                 )
             except _LOST as exc:
                 log.warning("tasks_interrupted", fault=type(exc).__name__)
+                _require_wanted()
             await asyncio.sleep(RECONNECT_S)
 
     async def _rescue_all(self) -> None:
@@ -137,6 +138,13 @@ class PostgresTasks(TaskRunner):
             await self._app.job_manager.finish_job_by_id_async(
                 job_id=job.id, status=procrastinate.jobs.Status.FAILED, delete_job=True
             )
+
+
+def _require_wanted() -> None:
+    """End here when this task was cancelled: what is stopped may die of the lost database instead."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 _LOST: Final = (exceptions.ConnectorException, psycopg.OperationalError, psycopg_pool.PoolTimeout)

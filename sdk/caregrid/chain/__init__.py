@@ -6,6 +6,7 @@ The adapter's modules load their libraries on first use, so importing this packa
 from __future__ import annotations
 
 from caregrid.chain import calls, limits, refusals
+from caregrid.chain.batching import BatchingSubmitter
 from caregrid.chain.connection import Connection
 from caregrid.chain.port import (
     FULL_HEALTH,
@@ -66,6 +67,7 @@ __all__ = [
     "AccessRequest",
     "AttackSignature",
     "AuditOutcome",
+    "BatchingSubmitter",
     "BlockReason",
     "BlockRef",
     "Call",

@@ -1,33 +1,27 @@
-"""One substrate-interface client on one thread of its own, with failover over a list of endpoints.
+"""One client on one thread of its own, with failover over a list of endpoints.
 
-The library is not thread-safe, keeps notifications that nobody reads, and survives few transport faults;
-so each connection owns its client, replaces it now and then, and reconnects once per failure.
-
-Nor is it safe with a client for each thread: its decoder classes are global and point at the type registry
-that was used last, of whichever client, also at one that is still being filled. So no client works while
-another is set up.
+Work is handed to a thread, since the library blocks. Whatever the thread waits for has a deadline; should it
+get stuck all the same, its socket is closed under it and another thread takes over.
 """
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from caregrid.chain.exclusion import SetUpLock
-from caregrid.errors import ChainUnreachable, ConfigInvalid
+from caregrid.chain.endpoints import Endpoints
+from caregrid.chain.worker import Worker
+from caregrid.errors import ChainUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 
-_REGISTRIES: Final = SetUpLock()
-
-#: One request to a node on the same site answers in milliseconds; metadata takes a second or two.
-RPC_TIMEOUT_S: Final = 20.0
-#: A client collects unread messages; after so many pieces of work it is replaced.
-RECYCLE_AFTER: Final = 5_000
+#: Connecting to a few endpoints and reading metadata takes seconds; whoever takes longer is stuck.
+RUN_TIMEOUT_S: Final = 90.0
+#: Saying goodbye to a node is a courtesy.
+CLOSE_TIMEOUT_S: Final = 5.0
 
 
 class Connection:
@@ -39,110 +33,65 @@ class Connection:
         Args:
             urls: WebSocket URLs, the preferred one first.
             genesis: the hash of block 0 that every endpoint must have; None takes the first one's.
+
+        Raises:
+            ConfigInvalid: there is no URL.
         """
-        if not urls:
-            raise ConfigInvalid("no chain endpoint is configured; name at least one ws:// URL")
-        self._urls = tuple(urls)
-        self._next = 0
-        self._genesis = None if genesis is None else "0x" + genesis.hex()
-        self._client: Any = None
-        self._done = 0
-        self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="chain")
+        self._worker = Worker(Endpoints(urls), None if genesis is None else "0x" + genesis.hex())
+
+    @property
+    def breaks(self) -> int:
+        """How often a connection broke: each time, whatever was sent may not have arrived."""
+        return self._worker.breaks
 
     async def run(self, work: Callable[[Any], T], *, repeat: bool = True) -> T:
         """Run work on the connection's thread.
 
         Args:
-            work: gets the `SubstrateInterface`; must not keep it.
-            repeat: whether the work may be done twice, when the transport fails in the middle.
+            work: gets the :class:`~caregrid.chain.client.Client`; must not keep it.
+            repeat: whether the work may be done again on another connection, when one fails in the middle.
 
         Raises:
-            ChainUnreachable: no endpoint answered, or the transport failed and `repeat` is false.
+            ChainUnreachable: no endpoint answered, or the connection failed and `repeat` is false.
+            ConfigInvalid: all endpoints belong to another chain.
+            StateDiscarded: no endpoint keeps the past that was asked for.
+            ProtocolViolation: the answer does not fit the runtime's types.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work, repeat)
+        while True:
+            worker, token = self._worker, object()
+            future = asyncio.get_running_loop().run_in_executor(
+                worker.thread, worker.run, token, work, repeat
+            )
+            future.add_done_callback(_heard)
+            await self._watch(worker, token, future)
+            # Cancelled, it was waiting behind another piece of work that got stuck.
+            if not future.cancelled():
+                return future.result()
 
     async def close(self) -> None:
         """Disconnect and end the thread."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._discard)
-        self._thread.shutdown(wait=False)
+        worker = self._worker
+        future = asyncio.get_running_loop().run_in_executor(worker.thread, worker.disconnect)
+        future.add_done_callback(_heard)
+        await asyncio.wait([future], timeout=CLOSE_TIMEOUT_S)
+        worker.abandon()
 
-    def _run(self, work: Callable[[Any], T], repeat: bool) -> T:  # noqa: FBT001 - positional for the executor
-        try:
-            return self._work(work)
-        except _transport_errors() as exc:
-            self._discard()
-            if not repeat:
-                raise ChainUnreachable("the connection to the chain broke") from exc
-        try:
-            return self._work(work)
-        except _transport_errors() as exc:
-            self._discard()
-            raise ChainUnreachable(f"no chain endpoint answers ({self._names()})") from exc
+    async def _watch(self, worker: Worker, token: object, future: asyncio.Future[Any]) -> None:
+        """Wait for work; give the worker up when what it is at takes too long."""
+        while not future.done():
+            await asyncio.wait([future], timeout=max(0.0, RUN_TIMEOUT_S - worker.busy_s) + 0.01)
+            if not future.done() and worker.busy_s > RUN_TIMEOUT_S:
+                self._replace(worker)
+                if worker.current is token:
+                    raise ChainUnreachable(f"a chain endpoint did not answer within {RUN_TIMEOUT_S:g} s")
 
-    def _work(self, work: Callable[[Any], T]) -> T:
-        client = self._connected()
-        with _REGISTRIES.working():
-            return work(client)
-
-    def _connected(self) -> Any:
-        if self._done >= RECYCLE_AFTER:
-            self._discard()
-        self._done += 1
-        if self._client is None:
-            self._client = self._connect_any()
-        return self._client
-
-    def _connect_any(self) -> Any:
-        for _ in self._urls:
-            url = self._urls[self._next]
-            try:
-                return self._connect(url)
-            except _transport_errors():
-                self._next = (self._next + 1) % len(self._urls)
-        raise ChainUnreachable(f"no chain endpoint answers ({self._names()}); is the node running?")
-
-    def _connect(self, url: str) -> Any:
-        import websocket  # noqa: PLC0415 - only with the adapter
-
-        # Connecting to a dead endpoint takes long, and needs no lock.
-        # The JSON parser looks at every byte anyway; looking twice costs a fifth of the time of a full block.
-        socket = websocket.create_connection(url, timeout=RPC_TIMEOUT_S, skip_utf8_validation=True)
-        try:
-            with _REGISTRIES.setting_up():
-                return self._set_up(socket)
-        except BaseException:
-            socket.close()
-            raise
-
-    def _set_up(self, socket: Any) -> Any:
-        from substrateinterface import SubstrateInterface  # noqa: PLC0415 - half a second to import
-
-        from caregrid.chain.scale import type_registry  # noqa: PLC0415 - likewise
-
-        client = SubstrateInterface(
-            websocket=socket, auto_reconnect=False, auto_discover=False, type_registry=type_registry()
-        )
-        genesis = client.get_block_hash(0)
-        if self._genesis is not None and genesis != self._genesis:
-            raise ConfigInvalid("a chain endpoint belongs to another chain; check the configured URLs")
-        self._genesis = genesis
-        client.init_runtime()
-        return client
-
-    def _discard(self) -> None:
-        client, self._client, self._done = self._client, None, 0
-        if client is not None:
-            try:
-                client.close()
-            except _transport_errors():
-                return
-
-    def _names(self) -> str:
-        return ", ".join(self._urls)
+    def _replace(self, worker: Worker) -> None:
+        if self._worker is worker:
+            self._worker = worker.successor()
+        worker.abandon()
 
 
-def _transport_errors() -> tuple[type[BaseException], ...]:
-    import websocket  # noqa: PLC0415 - only with the adapter
-
-    return (OSError, websocket.WebSocketException)
+def _heard(future: asyncio.Future[Any]) -> None:
+    """Take note of an error that nobody waits for any more."""
+    if not future.cancelled():
+        future.exception()

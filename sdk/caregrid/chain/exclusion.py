@@ -1,47 +1,38 @@
-"""Many may work while none sets up; one sets up while none works."""
+"""One thread at a time works with the library's decoder classes; who waits for a node lets others in."""
 
 from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class SetUpLock:
-    """A lock with two modes, for threads; who wants to set up goes before those who come later to work."""
+class Turn:
+    """A lock that its holder gives up while he waits for something outside."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._working = 0
-        self._setting_up = 0  # waiting for it, or in it
+        self._lock = threading.Lock()
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """Hold the lock together with others that work."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._setting_up == 0)
-            self._working += 1
+    def taken(self) -> Iterator[None]:
+        """Hold it; wait until it is free."""
+        with self._lock:
+            yield
+
+    @contextmanager
+    def given_up(self) -> Iterator[None]:
+        """Let others have it meanwhile; only for who holds it."""
+        self._lock.release()
         try:
             yield
         finally:
-            with self._changed:
-                self._working -= 1
-                self._changed.notify_all()
+            self._lock.acquire()
 
-    @contextmanager
-    def setting_up(self) -> Iterator[None]:
-        """Hold the lock alone."""
-        with self._changed:
-            self._setting_up += 1
-            self._changed.wait_for(lambda: self._working == 0)
-            self._working = -1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._working = 0
-                self._setting_up -= 1
-                self._changed.notify_all()
+
+#: The library's decoder classes are global, and each points at the type registry that was used last, of
+#: whichever client: so of all the threads in the process one at a time encodes, decodes, or fills a registry.
+#: The interpreter would not let two of them compute at the same time anyway.
+CODEC: Final = Turn()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from caregrid.chain import blocks, values
@@ -48,6 +49,18 @@ class SubstrateChain(Chain):
     async def finalized_head(self) -> BlockRef:
         """Return the last finalized block."""
         return await self._connection.run(blocks.finalized_head)
+
+    async def block(self, number: int) -> BlockRef | None:
+        """Return the finalized block of a number, or None when there is none yet."""
+        return await self._connection.run(lambda client: blocks.finalized_block(client, number))
+
+    async def block_time(self) -> datetime:
+        """Return the time, aware UTC, that the author of the last finalized block gave it."""
+        return datetime.fromtimestamp(await self._value("Timestamp", "Now") / 1000, UTC)
+
+    async def spec_version(self) -> int:
+        """Return the version of the runtime at the last finalized block."""
+        return await self._connection.run(blocks.spec_version)
 
     async def record(self, record_id: bytes) -> Record | None:
         """Return one record, or None when it is not anchored, or erased."""
@@ -188,19 +201,26 @@ class SubstrateChain(Chain):
     async def _asked(self, method: str, *arguments: Any) -> Any:
         """Return what the runtime's `EmrApi` answers."""
         return await self._at_finalized(
-            lambda client, head: client.runtime_call("EmrApi", method, list(arguments), head).value
+            lambda client, head: _ask_runtime(client, head, method, list(arguments))
         )
 
     async def _at_finalized(self, read: Callable[[Any, str], T]) -> T:
         return await self._connection.run(lambda client: read(client, client.get_chain_finalised_head()))
 
 
+def _ask_runtime(client: Any, head: str, method: str, arguments: list[Any]) -> Any:
+    # The one in the block's state answers, and not the one that executed the block.
+    client.use_runtime_at(head)
+    return client.runtime_call("EmrApi", method, arguments, head).value
+
+
 def _query_records(client: Any, record_ids: Sequence[bytes]) -> dict[bytes, Any]:
+    head = client.get_chain_finalised_head()
+    client.init_runtime(head)
     keys = {
         client.create_storage_key("Emr", "Records", [_hex(record_id)]): record_id for record_id in record_ids
     }
     by_hex = {key.to_hex(): record_id for key, record_id in keys.items()}
-    head = client.get_chain_finalised_head()
     found = client.query_multi(list(keys), block_hash=head)
     return {by_hex[key.to_hex()]: value.value for key, value in found if value.value is not None}
 

@@ -10,14 +10,21 @@ from caregrid.chain import refusals
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from caregrid.chain.port import Event
+
 #: The pool has the extrinsic, or had it a moment ago: it may well be ours.
 MAYBE_OURS: Final = frozenset({1012, 1013})
+#: The pool has no room; the extrinsic was the least of all.
+POOL_FULL: Final = 1016
 #: The nonce is taken by another extrinsic in the pool.
 NONCE_TAKEN: Final = 1014
 #: Invalid transaction; the text says why.
 INVALID: Final = 1010
 #: The node, or the runtime in it, could not make sense of the bytes.
 UNDECODABLE: Final = frozenset({1001, 1002})
+#: Codes by which a node says that it does not have the extrinsic: the pool's own, and JSON-RPC's for a
+#: question that it does not know. Any other may hide that it went through.
+VERDICTS: Final = frozenset({*range(1000, 1100), -32601, -32602})
 
 #: What an invalid transaction's text means. Ours are mended by signing anew.
 _OLD: Final[Mapping[str, type[refusals.Refusal]]] = {
@@ -29,7 +36,7 @@ _OLD: Final[Mapping[str, type[refusals.Refusal]]] = {
 }
 
 
-def rejection(events: Sequence[Mapping[str, Any]], metadata: Any) -> errors.CallRejected | None:
+def rejection(events: Sequence[Event], metadata: Any) -> errors.CallRejected | None:
     """Return why an extrinsic failed, from its events, or None when it and all inner calls succeeded.
 
     `utility.batch` and `proxy` report success though an inner call failed; their inner results count.
@@ -41,20 +48,19 @@ def rejection(events: Sequence[Mapping[str, Any]], metadata: Any) -> errors.Call
     return None
 
 
-def _failure(event: Mapping[str, Any]) -> Any | None:
-    fields = event["attributes"]
-    match (event["module_id"], event["event_id"]):
+def _failure(event: Event) -> Any | None:
+    match (event.pallet, event.name):
         case ("System", "ExtrinsicFailed"):
-            return fields["dispatch_error"]
+            return event.fields["dispatch_error"]
         case ("Utility", "ItemFailed" | "BatchInterrupted"):
-            return fields["error"]
+            return event.fields["error"]
         case (
             ("Proxy", "ProxyExecuted")
             | ("Multisig", "MultisigExecuted")
             | ("Sudo", "Sudid" | "SudoAsDone")
             | ("Utility", "DispatchedAs")
         ):
-            result = fields.get("result", fields.get("sudo_result"))
+            result = event.fields.get("result", event.fields.get("sudo_result"))
             return result["Err"] if isinstance(result, dict) and "Err" in result else None
     return None
 
@@ -62,8 +68,7 @@ def _failure(event: Mapping[str, Any]) -> Any | None:
 def _explain(failure: Any, metadata: Any) -> errors.CallRejected:
     if not isinstance(failure, dict) or "Module" not in failure:
         return errors.CallRejected(pallet="System", name=_flat(failure))
-    index, code = failure["Module"]["index"], failure["Module"]["error"]
-    number = bytes.fromhex(code[2:])[0] if isinstance(code, str) else int(code)
+    index, number = failure["Module"]["index"], failure["Module"]["error"][0]
     known = metadata.get_module_error(module_index=index, error_index=number)
     pallet = next((item.value["name"] for item in metadata.pallets if item.value["index"] == index), "?")
     return refusals.refusal(pallet, known.name, " ".join(known.docs).strip())

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,8 @@ class MemoryChain(Chain):
         self.finalize_on_submit = finalize_on_submit
         self.reachable = True
         self.idle = True
+        self.time = datetime.now(UTC)
+        self.version = 1
         self._state = rules.State()
         self._pool: list[_Pooled] = []
         self._blocks = [FinalizedBlock(ref=_block_ref(0), events=())]
@@ -103,6 +106,21 @@ class MemoryChain(Chain):
         """Return the last block."""
         self._require_reachable()
         return self._blocks[-1].ref
+
+    async def block(self, number: int) -> BlockRef | None:
+        """Return the block of a number."""
+        self._require_reachable()
+        return self._blocks[number].ref if number < len(self._blocks) else None
+
+    async def block_time(self) -> datetime:
+        """Return `time`, which stands still until it is set."""
+        self._require_reachable()
+        return self.time
+
+    async def spec_version(self) -> int:
+        """Return `version`."""
+        self._require_reachable()
+        return self.version
 
     async def record(self, record_id: bytes) -> Record | None:
         """Return one record."""

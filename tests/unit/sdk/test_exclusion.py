@@ -1,4 +1,4 @@
-"""The lock between setting clients up and working with them."""
+"""The lock that its holder gives up while he waits."""
 
 from __future__ import annotations
 
@@ -7,49 +7,57 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from caregrid.chain.exclusion import SetUpLock
+from caregrid.chain.exclusion import Turn
 
-ROUNDS = 200
+ROUNDS = 300
 
 
-def test_work_never_overlaps_with_setting_up() -> None:
-    """Whoever sets up is alone; those who work may be many."""
-    lock, guard, inside, clashes = SetUpLock(), threading.Lock(), {"work": 0, "set up": 0}, []
+def test_one_works_at_a_time() -> None:
+    """Also when each gives the turn up in the middle of his work, and takes it again."""
+    turn, guard, inside, clashes = Turn(), threading.Lock(), [0], []
 
-    def enter(kind: str) -> None:
-        with lock.setting_up() if kind == "set up" else lock.working():
-            with guard:
-                inside[kind] += 1
-                if inside["set up"] > 1 or (inside["set up"] and inside["work"]):
-                    clashes.append(dict(inside))
-            with guard:
-                inside[kind] -= 1
+    def enter() -> None:
+        with guard:
+            inside[0] += 1
+            if inside[0] > 1:
+                clashes.append(inside[0])
+
+    def leave() -> None:
+        with guard:
+            inside[0] -= 1
+
+    def work(_: int) -> None:
+        with turn.taken():
+            enter()
+            leave()
+            with turn.given_up():
+                pass
+            enter()
+            leave()
 
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(enter, ["work", "work", "set up", "work"] * ROUNDS))
+        list(threads.map(work, range(ROUNDS)))
     assert [] == clashes
-    assert {"work": 0, "set up": 0} == inside
 
 
-def test_workers_share() -> None:
-    """Two that work are inside at the same time."""
-    lock, met = SetUpLock(), threading.Barrier(2, timeout=10)
+def test_who_waits_lets_others_in() -> None:
+    """Two that wait at the same time meet, though each holds the turn before and after."""
+    turn, met = Turn(), threading.Barrier(2, timeout=10)
 
-    def work() -> int:
-        with lock.working():
+    def wait(_: int) -> int:
+        with turn.taken(), turn.given_up():
             return met.wait()
 
     with ThreadPoolExecutor(2) as threads:
-        assert {0, 1} == set(threads.map(lambda _: work(), range(2)))
+        assert {0, 1} == set(threads.map(wait, range(2)))
 
 
-def test_the_lock_is_let_go_after_an_error() -> None:
-    """An error inside leaves it usable."""
-    lock = SetUpLock()
-    for hold in (lock.working, lock.setting_up):
-        with pytest.raises(ZeroDivisionError), hold():
-            1 / 0  # noqa: B018 - any error will do
-    with lock.setting_up():
-        pass
-    with lock.working():
-        pass
+def test_the_turn_is_let_go_after_an_error() -> None:
+    """Wherever it comes from, the next one gets his turn."""
+    turn = Turn()
+    with pytest.raises(ZeroDivisionError), turn.taken():
+        1 / 0  # noqa: B018 - any error will do
+    with pytest.raises(ZeroDivisionError), turn.taken(), turn.given_up():
+        1 / 0  # noqa: B018 - as above
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(lambda: turn._lock.acquire(timeout=10)).result()

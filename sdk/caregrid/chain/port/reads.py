@@ -9,6 +9,7 @@ from caregrid.chain.limits import MAX_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
 
     from caregrid.chain.port.access import (
         AccessRequest,
@@ -36,6 +37,18 @@ class Chain(ABC):
     @abstractmethod
     async def finalized_head(self) -> BlockRef:
         """Return the last finalized block."""
+
+    @abstractmethod
+    async def block(self, number: int) -> BlockRef | None:
+        """Return the finalized block of a number, or None when there is none yet."""
+
+    @abstractmethod
+    async def block_time(self) -> datetime:
+        """Return the time, aware UTC, that the author of the last finalized block gave it."""
+
+    @abstractmethod
+    async def spec_version(self) -> int:
+        """Return the version of the runtime at the last finalized block."""
 
     @abstractmethod
     async def record(self, record_id: bytes) -> Record | None:

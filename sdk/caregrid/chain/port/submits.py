@@ -23,7 +23,10 @@ class Submitter(ABC):
         Raises:
             CallRejected: the chain refused the call; of a class in :mod:`caregrid.chain.refusals` by error
                 name where there is one.
-            ChainTimeout: outcome unknown at the deadline; look the effect up before sending again.
+            CallLapsed: it was not included and never will be; it can be sent again.
+            ChainTimeout: outcome unknown at the deadline; look the effect up before sending again, once the
+                block `settled_at` is final.
+            ChainBusy: there is no room for it now; nothing was sent.
             ChainUnreachable: nothing was sent.
         """
 
