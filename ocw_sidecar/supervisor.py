@@ -61,13 +61,6 @@ async def run(settings: Settings, *, ports: Ports | None = None, stop: asyncio.E
 
 
 @asynccontextmanager
-async def open_bench(settings: Settings, ports: Ports) -> AsyncIterator[Bench]:
-    """Open the database and the spool, and put right what the last process left."""
-    async with open_database(settings) as database, bench_on(database, settings, ports) as bench:
-        yield bench
-
-
-@asynccontextmanager
 async def bench_on(database: Database, settings: Settings, ports: Ports) -> AsyncIterator[Bench]:
     """Set up the pipeline's tools on an open database, and put right what the last process left."""
     spool = open_spool(settings, database)

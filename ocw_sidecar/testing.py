@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ocw_sidecar.adapters.sql import Database
     from ocw_sidecar.pipeline.bench import Bench
+    from ocw_sidecar.pipeline.steps import Step
     from ocw_sidecar.settings import Settings
 
 ORGANISATION: Final = b"\x01" * 32
@@ -49,11 +50,15 @@ class Rig:
     world: World
     database: Database
 
+    def steps(self) -> list[tuple[str, Step]]:
+        """Return the pipeline's steps, by the names of their workers."""
+        return [*shared_steps(self.bench), *submitting_steps(self.bench)]
+
     async def drain(self) -> None:
         """Run the steps until none finds work that is due."""
-        steps = [step for _, step in [*shared_steps(self.bench), *submitting_steps(self.bench)]]
+        steps = self.steps()
         for _ in range(MAX_ROUNDS):
-            if not sum([await step.run_once() for step in steps]):
+            if not sum([await step.run_once() for _, step in steps]):
                 return
         raise AssertionError("the pipeline does not come to rest")
 

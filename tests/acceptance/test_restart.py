@@ -12,6 +12,7 @@ from caregrid.client import EmrClient
 from caregrid.records import RecordFormat
 from ocw_sidecar.devnet import processes
 from storage_network.launch import wait_until
+from tests.stored import stored_records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ async def test_kill_and_restart_lose_nothing(network: Network) -> None:
             [item] = (await client.sidecar.wait(submission, timeout_s=120)).items
             assert "confirmed" == item.state
             assert resource(number) == await client.get(item.record_id)
-        stored = await _stored_records(client, head)
+        stored = await stored_records(client.chain, head)
     assert len(stored) == len(set(stored)) == len(submissions)
 
 
@@ -80,13 +81,3 @@ def test_a_gateway_that_is_down_delays_and_loses_nothing(network: Network, obser
     assert (0, 1) == (done.exit_code, done.json["confirmed"])
     record = done.json["records"][0]["record"]
     assert observation.read_bytes() == network.run("emr", "get", record).stdout
-
-
-async def _stored_records(client: EmrClient, start: int) -> list[bytes]:
-    """Return the record of every `RecordStored` event since a block, repetitions included."""
-    end, stored = (await client.chain.finalized_head()).number, []
-    async for block in client.chain.finalized_blocks(start):
-        stored += [event.fields["record"] for event in block.events if event.name == "RecordStored"]
-        if block.ref.number >= end:
-            break
-    return stored

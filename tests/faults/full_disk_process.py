@@ -1,4 +1,4 @@
-"""One job on a disk that is full from its Nth write on, for all N: `full_disk_process.py FOLDER`.
+"""One job on a disk that is full from its Nth write on, for all N: `python -m` this module with a folder.
 
 Runs with the library of full_disk.c loaded before all others, and prints how many N there were. Chain and
 storage are twins in memory; the queue, the spool and all steps are what runs in production.
@@ -23,7 +23,7 @@ from ocw_sidecar.pipeline.spool import INLINE_LIMIT
 from ocw_sidecar.pipeline.states import RecordState
 from ocw_sidecar.settings import Settings
 from ocw_sidecar.testing import ORGANISATION, PATIENT, Rig, World, memory_world, rig
-from ocw_sidecar.workers.pipeline import shared_steps, submitting_steps
+from tests.stored import stored_records
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,7 +75,7 @@ async def run(home: Path, limit: int) -> int:
     async with rig(settings, world) as sidecar:
         await sidecar.drain()
         await check(sidecar, acknowledged)
-    check_chain(world, acknowledged)
+    await check_chain(world, acknowledged)
     return writes
 
 
@@ -95,9 +95,9 @@ async def submit(sidecar: Rig, content: bytes) -> bytes | None:
 
 async def work(sidecar: Rig) -> None:
     """Have every step run, whatever the disk says."""
-    steps = [step for _, step in [*shared_steps(sidecar.bench), *submitting_steps(sidecar.bench)]]
+    steps = sidecar.steps()
     for _ in range(ROUNDS):
-        for step in steps:
+        for _, step in steps:
             try:
                 await step.run_once()
             except Recoverable:
@@ -113,14 +113,9 @@ async def check(sidecar: Rig, acknowledged: list[bytes]) -> None:
     assert not left, left
 
 
-def check_chain(world: World, acknowledged: list[bytes]) -> None:
+async def check_chain(world: World, acknowledged: list[bytes]) -> None:
     """Each acknowledged record was anchored once, and nothing else."""
-    stored = Counter(
-        event.fields["record"]
-        for block in world.chain._blocks
-        for event in block.events
-        if event.name == "RecordStored"
-    )
+    stored = Counter(await stored_records(world.chain, 0))
     assert all(times == 1 for times in stored.values()), stored
     assert len(acknowledged) == len(stored)
 

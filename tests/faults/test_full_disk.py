@@ -20,7 +20,8 @@ def test_no_write_is_missed(tmp_path: Path) -> None:
         check=True,
     )
     done = subprocess.run(
-        [sys.executable, HERE / "full_disk_process.py", homes],
+        [sys.executable, "-m", "tests.faults.full_disk_process", homes],
+        cwd=HERE.parents[1],
         env=dict(os.environ) | {"LD_PRELOAD": str(library), "FULL_DISK_BELOW": str(homes)},
         capture_output=True,
         timeout=TIMEOUT_S,

@@ -20,15 +20,14 @@ from ocw_sidecar.pipeline.steps import AssembleStep
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.settings import Settings
 from ocw_sidecar.testing import ORGANISATION, PATIENT, Rig, World, memory_world, rig
-from ocw_sidecar.workers import shared_steps, submitting_steps
 from tests.databases import TEMPLATE
+from tests.stored import stored_records
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from ocw_sidecar.pipeline.steps import Step
     from tests.postgres_server import PostgresServer
 
 
@@ -78,28 +77,13 @@ async def submit(sidecar: Rig, size: int, key: bytes | None = None) -> bytes:
     return (await sidecar.intake.take(offer, content())).submission_id
 
 
-def all_steps(sidecar: Rig) -> list[tuple[str, Step]]:
-    """Return the steps of a sidecar by name; here both submit, as after a hand-over that came too early."""
-    return [*shared_steps(sidecar.bench), *submitting_steps(sidecar.bench)]
-
-
 async def work_together(sidecars: list[Rig]) -> None:
     """Run all steps of all sidecars at once until none finds work."""
-    steps = [step for sidecar in sidecars for _, step in all_steps(sidecar)]
+    steps = [step for sidecar in sidecars for _, step in sidecar.steps()]
     idle = 0
     while idle < 3:
         found = sum(await asyncio.gather(*(step.run_once() for step in steps)))
         idle = 0 if found else idle + 1
-
-
-def anchorings(world: World) -> Counter[bytes]:
-    """Return how often each record was stored on chain, from the events of its blocks."""
-    return Counter(
-        event.fields["record"]
-        for block in world.chain._blocks
-        for event in block.events
-        if event.name == "RecordStored"
-    )
 
 
 async def test_each_record_goes_through_once(sidecars: list[Rig], world: World) -> None:
@@ -112,7 +96,7 @@ async def test_each_record_goes_through_once(sidecars: list[Rig], world: World) 
     for number, submission in enumerate(ids):
         (record,) = await sidecars[number % 2].bench.queue.records_of(submission)
         assert RecordState.CONFIRMED is record.state
-    assert dict.fromkeys(ids, 1) == anchorings(world)
+    assert dict.fromkeys(ids, 1) == Counter(await stored_records(world.chain, 0))
 
 
 async def test_one_idempotency_key_at_two_doors_is_one_submission(sidecars: list[Rig]) -> None:
@@ -127,7 +111,7 @@ async def test_one_sidecar_finishes_what_the_other_began(sidecars: list[Rig], wo
     """Bytes that one took in and packed, the other one stores from its own disk; the first one tidies up."""
     first, second = sidecars
     ids = [await submit(first, size) for size in (1000, 2 * INLINE_LIMIT)]
-    steps = dict(all_steps(first))
+    steps = dict(first.steps())
     for name in ("validation", "packing", "assembly"):
         while await steps[name].run_once():
             pass
@@ -136,7 +120,7 @@ async def test_one_sidecar_finishes_what_the_other_began(sidecars: list[Rig], wo
         assert [RecordState.CONFIRMED] == [
             record.state for record in await second.bench.queue.records_of(submission)
         ]
-    assert dict.fromkeys(ids, 1) == anchorings(world)
+    assert dict.fromkeys(ids, 1) == Counter(await stored_records(world.chain, 0))
     packs = first.bench.settings.home / "packs"
     for path in packs.iterdir():
         os.utime(path, (0, 0))

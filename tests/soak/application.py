@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from tests.bench.sidecar.load import observation
+from tests.stored import stored_records
 
 if TYPE_CHECKING:
     from caregrid.chain import Chain
@@ -71,7 +72,7 @@ class Application:
         """Wait until all is settled: each record final, and on chain once; return their number."""
         records = [record for each in self.submissions for record in await self._settled(each)]
         assert Counter({"confirmed": len(self.submissions)}) == Counter(each["state"] for each in records)
-        stored = await stored_since(chain, begun)
+        stored = Counter(await stored_records(chain, begun))
         assert Counter(bytes.fromhex(each["record"]) for each in records) == stored
         return len(records)
 
@@ -92,17 +93,3 @@ class Application:
                 return list(found["records"])
             await asyncio.sleep(_PAUSE_S)
         raise AssertionError(f"submission {submission} did not settle: {found}")
-
-
-async def stored_since(chain: Chain, begun: int) -> Counter[bytes]:
-    """Count the events that say that a record was stored, in finalized blocks."""
-    head, stored = (await chain.finalized_head()).number, Counter[bytes]()
-    async for block in chain.finalized_blocks(begun):
-        stored.update(
-            event.fields["record"]
-            for event in block.events
-            if (event.pallet, event.name) == ("Emr", "RecordStored")
-        )
-        if block.ref.number >= head:
-            break
-    return stored

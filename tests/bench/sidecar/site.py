@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from caregrid.client import EmrClient
 from caregrid.profile import Profile
 from ocw_sidecar.devnet import Devnet
@@ -47,7 +49,9 @@ class Site:
 def running(folder: Path, settings: Mapping[str, str]) -> Iterator[Site]:
     """Start a site with environment variables for its sidecar; stop it at the end."""
     network = Devnet(folder)
-    with _environment({**_UNLIMITED, **settings}):
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**_UNLIMITED, **settings}.items():
+            environment.setenv(name, value)
         network.up(Parts(chain=ChainParts(node=Path(os.environ["CAREGRID_NODE"]))), lambda _: None)
     try:
         yield asyncio.run(_describe(network))
@@ -65,17 +69,3 @@ async def _describe(network: Devnet) -> Site:
     return Site(
         url=process.url, token=profile.token_file.read_text().strip(), patient_id=patient_id, pid=process.pid
     )
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
