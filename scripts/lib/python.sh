@@ -1,10 +1,13 @@
-# The Python environment: locked packages in .venv, installed by uv. Sourced, not run.
+# The Python environment: locked packages in .venv, installed by uv, and our own. Sourced, not run.
+
+source "$ROOT/scripts/lib/native.sh"
 
 UV_VERSION=0.13.9
 
 ensure_python() {
     local wanted stamp=$VENV/.caregrid
-    wanted=$(digest "$ROOT/requirements.lock" "$ROOT/pyproject.toml")
+    native_setup
+    wanted=$(digest "$ROOT/requirements.lock" "$ROOT/pyproject.toml")-$NATIVE_KEY
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return
     local python
     python=$(command -v python3.11 || command -v python3) || fail "install Python 3.11"
@@ -13,7 +16,9 @@ ensure_python() {
     say "installing locked Python packages"
     [ -x "$VENV/bin/python" ] || logged venv "$UV" venv --python "$python" "$VENV"
     logged python-packages "$UV" pip sync --python "$VENV/bin/python" --require-hashes "$ROOT/requirements.lock"
-    logged python-project "$UV" pip install --python "$VENV/bin/python" --no-deps --editable "$ROOT"
+    ensure_native_wheel
+    logged python-project "$UV" pip install --python "$VENV/bin/python" --no-deps --reinstall-package caregrid-native \
+        --editable "$ROOT" "$NATIVE_WHEEL"
     echo "$wanted" >"$stamp"
 }
 

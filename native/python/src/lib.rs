@@ -1,0 +1,10 @@
+//! What Python sees of the native part: the module `caregrid_native`.
+
+mod erasure;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn caregrid_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(erasure::combine, module)?)
+}
