@@ -9,6 +9,14 @@ from ocw_sidecar.settings.part import Part
 MIB = 1 << 20
 
 
+class ValidationSettings(Part):
+    """Judges what came in."""
+
+    batch: int = Field(default=128, ge=1, le=4096)  #: submissions in one run
+    at_once: int = Field(default=4, ge=1, le=64)  #: of these
+    large_text: ByteSize = Field(default=ByteSize(MIB), ge=1)  #: of texts above this one at a time
+
+
 class KeyDeliverySettings(Part):
     """Delivers the keys of grants that were given without one."""
 
@@ -32,6 +40,8 @@ class StorageHealthSettings(Part):
     timeout_s: PositiveFloat = 30.0  #: for one object
     min_replicas: PositiveInt = 3  #: fewer whole copies' worth are trouble
     min_nodes: PositiveInt = 12  #: fewer distinct storage nodes are trouble
+    repair_below: float = Field(default=0.5, ge=0, le=1)  #: health; repaired at once, else when seen twice
+    repair_timeout_s: PositiveFloat = 600.0  #: for one object
 
 
 class IntegritySettings(Part):
@@ -56,6 +66,7 @@ class PurgeSettings(Part):
 class WorkersSettings(Part):
     """One group for each worker."""
 
+    validation: ValidationSettings = ValidationSettings()
     key_delivery: KeyDeliverySettings = KeyDeliverySettings()
     expiry: ExpirySettings = ExpirySettings()
     storage_health: StorageHealthSettings = StorageHealthSettings()

@@ -4,6 +4,9 @@ A sample is half the objects that have gone unlooked at for longest, so that eac
 drawn by chance with their ages as weights, so that nobody knows which come next. Where the network does not
 tell how many fragments live, nothing is reported but that an object is gone: a health that was not measured
 would be an invention.
+
+What has lost too much is repaired: at once where little is left, else when the look before found it so, too,
+for a storage node that restarts is back before long and repairing costs a read of the whole object.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from ocw_sidecar.workers.intervals import IntervalWorker
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from caregrid.storage import ObjectStat
+    from caregrid.storage import ObjectStat, Placement, Repair
     from ocw_sidecar.ledger.items import KnownObject
     from ocw_sidecar.notifications.items import Notice
     from ocw_sidecar.workers.desk import Desk
@@ -64,16 +67,20 @@ class StorageHealthWorker(IntervalWorker):
             for object_id, stat in found.items()
             if (report := health_report(object_id, stat)) is not None
         ]
+        bad = [report for report in reports if self._is_trouble(report)]
+        due = [report.object_id for report in bad if await self._is_due(report, height)]
         reported = await self._report(reports, height)
         await self._desk.ledger.note_looked(list(found), height)
-        bad = [report for report in reports if self._is_trouble(report)]
         await self._desk.notices.add([self._trouble(report, height) for report in bad])
+        repaired = await self._repair_all(due)
+        reported += await self._report(repaired, height)
         return {
             "looked": len(found),
             "unreachable": len(sample) - len(found),
             "untold": len(found) - len(reports),
             "reported": reported,
             "troubled": len(bad),
+            "repaired": len(repaired),
         }
 
     async def _sample(self, height: int) -> list[KnownObject]:
@@ -124,6 +131,34 @@ class StorageHealthWorker(IntervalWorker):
             and (last.health, last.replicas, last.nodes) == told
         )
 
+    async def _is_due(self, report: HealthReport, height: int) -> bool:
+        """Tell whether an object in trouble is to be repaired now, going by what was reported last."""
+        if report.health < self._settings.repair_below * FULL_HEALTH:
+            return True
+        stored = await self._ports.chain.stored_object(report.object_id)
+        last = None if stored is None else stored.health
+        if last is None or last.reported_at > height:
+            return False
+        return last.replicas < self._settings.min_replicas or last.nodes < self._settings.min_nodes
+
+    async def _repair_all(self, object_ids: Sequence[bytes]) -> list[HealthReport]:
+        """Repair one object after the other; return how those are that could be."""
+        attempts = [(object_id, await self._repair(object_id)) for object_id in object_ids]
+        return [
+            health_of(object_id, repair.placement) for object_id, repair in attempts if repair is not None
+        ]
+
+    async def _repair(self, object_id: bytes) -> Repair | None:
+        try:
+            async with asyncio.timeout(self._settings.repair_timeout_s):
+                repair = await self._ports.store.repair(object_id)
+        except (TimeoutError, CaregridError) as exc:
+            log.warning("object_not_repaired", object=object_id.hex(), reason=reason_of(exc))
+            return None
+        if repair is not None:
+            log.info("object_repaired", object=object_id.hex(), rebuilt=repair.rebuilt)
+        return repair
+
     def _is_trouble(self, report: HealthReport) -> bool:
         return report.replicas < self._settings.min_replicas or report.nodes < self._settings.min_nodes
 
@@ -147,9 +182,11 @@ def health_report(object_id: bytes, stat: ObjectStat | None) -> HealthReport | N
     """
     if stat is None:
         return HealthReport(object_id=object_id, health=0, replicas=0, nodes=0)
-    placement = stat.placement
-    if placement is None:
-        return None
+    return None if stat.placement is None else health_of(object_id, stat.placement)
+
+
+def health_of(object_id: bytes, placement: Placement) -> HealthReport:
+    """Return what a placement comes to; see `health_report`."""
     spare = max(0, placement.living - placement.needed)
     return HealthReport(
         object_id=object_id,

@@ -8,6 +8,8 @@ Where this gateway departs from the stock one:
 * an upload is answered only when all its fragments are on their nodes' disks;
 * owners in `/file/metadata` carry their territory, and with a header `Placement` it tells how many fragments
   of the worst segment live, and on how many nodes; 409 answers content that another size shares its id with;
+* `POST /file/repair/{fid}`, signed by an owner, rebuilds fragments that are lost or damaged; on CESS that is
+  the miners' own affair;
 * `Cipher` is refused: content is sealed before it comes here.
 """
 
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 from aiohttp import web
 
-from caregrid.errors import CaregridError, InputInvalid, ObjectUnknown
+from caregrid.errors import CaregridError, InputInvalid, ObjectUnknown, Unauthorised
 from storage_network import files, ranges
 from storage_network.gateway import auth
 from storage_network.gateway.catalogue import Catalogue, Owner, StoredObject
@@ -32,6 +34,7 @@ from storage_network.gateway.envelope import GatewayError, errors_as_envelopes, 
 from storage_network.gateway.node_client import NodeClient
 from storage_network.gateway.placement import Prober
 from storage_network.gateway.reader import Reader
+from storage_network.gateway.repair import Repairer
 from storage_network.gateway.spool import Spool
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ def make_app(settings: GatewaySettings) -> web.Application:
     app.router.add_get("/file/download/{fid}", gateway.download, allow_head=False)
     app.router.add_get("/file/open/{fid}", gateway.open, allow_head=False)
     app.router.add_get("/file/metadata/{fid}", gateway.metadata, allow_head=False)
+    app.router.add_post("/file/repair/{fid}", gateway.repair)
     return app
 
 
@@ -79,6 +83,7 @@ class _Gateway:
         async with aiohttp.ClientSession(read_bufsize=_WRITE_SIZE) as session:
             nodes = NodeClient(session, self._settings.nodes, self._settings.token)
             self._disperser, self._reader, self._prober = Disperser(nodes), Reader(nodes), Prober(nodes)
+            self._repairer = Repairer(nodes)
             yield
         self._catalogue.close()
 
@@ -117,10 +122,27 @@ class _Gateway:
             answer["placement"] = await self._prober.placement(await self._find(request))
         return success(answer)
 
-    def _owner(self, request: web.Request) -> Owner:
-        account = auth.authenticate(
+    async def repair(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        stored = await self._find(request)
+        owners = await asyncio.to_thread(self._catalogue.owners, stored.fid)
+        if account not in {owner.account for owner in owners}:
+            raise Unauthorised("only an owner has an object repaired")
+        rebuilt = 0
+        async for done in self._repairer.repair(stored):
+            moves = [(each.segment, each.position, each.node) for each in done]
+            await asyncio.to_thread(self._catalogue.move, stored.fid, moves)
+            rebuilt += len(done)
+        placement = await self._prober.placement(await self._find(request))
+        return success({"rebuilt": rebuilt, "placement": placement})
+
+    def _account(self, request: web.Request) -> bytes:
+        return auth.authenticate(
             request.headers, now=time.time(), require_expiry=self._settings.require_expiry
         )
+
+    def _owner(self, request: web.Request) -> Owner:
+        account = self._account(request)
         name, territory = request.match_info["name"], request.headers.get("Territory", "")
         if "Cipher" in request.headers:
             raise GatewayError(400, "this gateway does not encrypt; seal the content before storing it")

@@ -102,6 +102,14 @@ class Catalogue:
         with self._transaction() as db:
             _insert_owner(db, fid, owner)
 
+    def move(self, fid: bytes, moves: Iterable[tuple[int, int, str]]) -> None:
+        """Record new homes of fragments: segment, position and node of each, in one transaction."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE fragments SET node = ? WHERE fid = ? AND segment = ? AND position = ?",
+                [(node, fid, segment, position) for segment, position, node in moves],
+            )
+
     def find(self, fid: bytes) -> StoredObject | None:
         """Return an object, or None."""
         with self._transaction() as db:

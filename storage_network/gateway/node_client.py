@@ -97,6 +97,16 @@ class NodeClient:
         except StorageUnreachable:
             return False
 
+    async def has_intact(self, node: str, digest: bytes) -> bool:
+        """Tell whether a node has a fragment that it has just read from its disk and checked."""
+        try:
+            async with self._request(
+                node, "HEAD", digest, READ_TIMEOUT_S, headers={"Check": "now"}
+            ) as response:
+                return response.status == _OK
+        except StorageUnreachable:
+            return False
+
     async def _is_alive(self, node: str) -> bool:
         try:
             async with self._call(node, "GET", "/health", HEALTH_TIMEOUT_S) as response:

@@ -4,7 +4,7 @@
 
     PUT  /fragment/{sha256}   201; body of exactly one fragment, checked against its hash
     GET  /fragment/{sha256}   200, checked; with `Range` 206
-    HEAD /fragment/{sha256}   200 with the size, unchecked
+    HEAD /fragment/{sha256}   200 with the size, unchecked; with `Check` read from the disk and checked
     GET  /health              200 {"fragments": n, "bytes_free": n}
 
 Every request carries `Authorization: Bearer` with the shared token. Errors are JSON `{"error": code}`:
@@ -79,6 +79,9 @@ class _NodeApi:
             return web.Response(body=content)
 
     async def head(self, request: web.Request) -> web.Response:
+        if "Check" in request.headers:
+            async with self._memory:
+                await asyncio.to_thread(self._store.read, _digest(request))
         size = await asyncio.to_thread(self._store.size, _digest(request))
         if size is None:
             raise NotFound

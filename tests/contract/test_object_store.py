@@ -10,7 +10,15 @@ import pytest
 import sr25519
 
 from caregrid.errors import InputEmpty, InputInvalid, InputMissing, ObjectUnknown
-from caregrid.storage import DeossStore, MemoryObjectStore, ObjectStat, ObjectStore, Placement, file_id_of
+from caregrid.storage import (
+    DeossStore,
+    MemoryObjectStore,
+    ObjectStat,
+    ObjectStore,
+    Placement,
+    Repair,
+    file_id_of,
+)
 from caregrid.storage.file_id import FRAGMENT_SIZE
 from storage_network import LocalNetwork
 
@@ -175,3 +183,14 @@ async def test_trailing_zeros_do_not_pass_for_content(store: ObjectStore, tmp_pa
 
 def _contents_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+async def test_repairing_what_is_whole_changes_nothing(store: ObjectStore, source: Path) -> None:
+    """A repair of an object of which nothing is lost rebuilds nothing."""
+    assert Repair(rebuilt=0, placement=WHOLE) == await store.repair(await store.put(source))
+
+
+async def test_an_unknown_object_is_not_repaired(store: ObjectStore) -> None:
+    """What is not there is said to be unknown."""
+    with pytest.raises(ObjectUnknown):
+        await store.repair(UNKNOWN)

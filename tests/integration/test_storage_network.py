@@ -19,10 +19,11 @@ import sr25519
 from scalecodec.utils.ss58 import ss58_encode
 
 from caregrid.errors import ConfigInvalid, FragmentsMissing, PortTaken, StorageUnreachable, Unauthorised
-from caregrid.storage import DeossStore, file_id_of
+from caregrid.storage import DeossStore, Placement, Repair, file_id_of
 from caregrid.storage.file_id import FRAGMENT_SIZE, SEGMENT_SIZE
 from storage_network import LocalNetwork
 from storage_network.gateway.catalogue import Catalogue
+from storage_network.gateway.node_client import DOWN_MEMORY_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -36,6 +37,7 @@ MIB = 1024 * 1024
 SIZE = 40 * MIB
 CONTENT = random.Random(2).randbytes(SIZE)  # noqa: S311 - no secret
 FID = file_id_of(CONTENT)
+WHOLE = Placement(needed=4, total=12, living=12, nodes=12)
 #: Where ranges begin: in data fragments 0 and 3 of the first segment, on the segments' border, at the end.
 OFFSETS = [12_345, 30 * MIB, SEGMENT_SIZE - 500, SIZE - 1000]
 
@@ -130,6 +132,65 @@ async def test_objects_survive_any_eight_nodes(
         await store.read_range(FID, lost * FRAGMENT_SIZE, 10)
     network.restart_node(doomed[8])
     await _require_readable(store, tmp_path)
+
+
+async def test_a_repair_rebuilds_what_is_lost_and_what_is_damaged(
+    network: LocalNetwork, store: DeossStore, source: Path
+) -> None:
+    """Eight of a segment's fragments deleted or damaged: a repair brings back all of them, as they were."""
+    await store.put(source)
+    for index in range(4):
+        _fragment_file(network, 0, index).unlink()
+    for index in range(4, 8):
+        # As a disk does it: nothing but the content changes.
+        file = _fragment_file(network, 0, index)
+        before = file.stat()
+        _flip_bit(file, 4242)
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    repair = await store.repair(FID)
+    assert repair == Repair(rebuilt=8, placement=WHOLE)
+    for index in range(12):
+        content = _fragment_file(network, 0, index).read_bytes()
+        assert _placement(network).segments[0][index].digest == hashlib.sha256(content).digest()
+    assert Repair(rebuilt=0, placement=WHOLE) == await store.repair(FID)
+
+
+async def test_a_repair_never_puts_two_fragments_of_a_segment_on_one_node(
+    network: LocalNetwork, store: DeossStore, source: Path
+) -> None:
+    """With a node gone there is no twelfth home: its fragments stay lost until it is back, and empty."""
+    await store.put(source)
+    network.kill_node(3)
+    repair = await store.repair(FID)
+    assert repair == Repair(rebuilt=0, placement=Placement(needed=4, total=12, living=11, nodes=11))
+    shutil.rmtree(network.node_folder(3) / "fragments")
+    network.restart_node(3)
+    await asyncio.sleep(DOWN_MEMORY_S)
+    assert Repair(rebuilt=2, placement=WHOLE) == await store.repair(FID)
+
+
+async def test_what_cannot_be_restored_does_not_keep_the_rest_from_repair(
+    network: LocalNetwork, store: DeossStore, source: Path
+) -> None:
+    """Nine fragments of one segment are lost for ever; the other segment is repaired all the same."""
+    await store.put(source)
+    for index in range(9):
+        _fragment_file(network, 0, index).unlink()
+    _fragment_file(network, 1, 5).unlink()
+    with pytest.raises(FragmentsMissing):
+        await store.repair(FID)
+    assert _fragment_file(network, 1, 5).exists()
+
+
+async def test_only_an_owner_has_an_object_repaired(
+    network: LocalNetwork, store: DeossStore, source: Path
+) -> None:
+    """A repair costs the network work; who did not store the object cannot ask for it."""
+    await store.put(source)
+    stranger = _client(network, OTHER_PAIR)
+    with pytest.raises(Unauthorised):
+        await stranger.repair(FID)
+    await stranger.close()
 
 
 async def test_twelve_fragments_on_twelve_nodes(

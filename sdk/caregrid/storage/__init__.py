@@ -3,7 +3,7 @@
 from caregrid.storage.deoss import DeossStore
 from caregrid.storage.file_id import FileIdHasher, file_id_of
 from caregrid.storage.memory import MemoryObjectStore
-from caregrid.storage.port import ObjectStat, ObjectStore, Placement
+from caregrid.storage.port import ObjectStat, ObjectStore, Placement, Repair
 
 __all__ = [
     "DeossStore",
@@ -12,5 +12,6 @@ __all__ = [
     "ObjectStat",
     "ObjectStore",
     "Placement",
+    "Repair",
     "file_id_of",
 ]

@@ -26,7 +26,7 @@ from caregrid.errors import (
 from caregrid.records import ACCOUNT_LEN
 from caregrid.storage import _checks, _envelope, _files
 from caregrid.storage.file_id import MAX_SEGMENTS, SEGMENT_SIZE, FileIdHasher
-from caregrid.storage.port import ObjectStat, ObjectStore, Placement
+from caregrid.storage.port import ObjectStat, ObjectStore, Placement, Repair
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -51,6 +51,7 @@ _SIGNATURE_LEN: Final = 64
 _OK: Final = 200
 _PARTIAL_CONTENT: Final = 206
 _REDIRECTS: Final = range(300, 400)
+_NO_SUCH_ROUTE: Final = (404, 405)
 
 
 class DeossStore(ObjectStore):
@@ -141,6 +142,21 @@ class DeossStore(ObjectStore):
             raise ProtocolViolation("the storage gateway gave no usable size of the object")
         return ObjectStat(object_id=object_id, size=size, placement=_placement(data.get("placement")))
 
+    async def repair(self, object_id: bytes) -> Repair | None:
+        """Ask for a repair, which stock DeOSS does not offer; see `ObjectStore.repair`."""
+        _checks.require_object_id(object_id)
+        path = f"file/repair/{object_id.hex()}"
+        # Every segment may have to be read and coded.
+        options: dict[str, Any] = {"headers": self._identity(), "transfer": _MAX_OBJECT_SIZE, "uploads": True}
+        async with self._request("POST", path, **options) as response:
+            body = await _limited_body(response)
+            envelope = _envelope.parse(body)
+            if envelope is None and response.status in _NO_SUCH_ROUTE:
+                return None
+            if response.status != _OK or envelope is None or envelope.code != _OK:
+                raise _envelope.error_of(response.status, envelope)
+        return _repair(envelope.data)
+
     async def close(self) -> None:
         """Close the connections; the store opens new ones when it is used again."""
         if self._session is not None:
@@ -211,6 +227,7 @@ class DeossStore(ObjectStore):
         headers: Mapping[str, str] | None = None,
         body: AsyncIterator[bytes] | None = None,
         transfer: int = 0,
+        uploads: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             async with self._connections().request(
@@ -219,7 +236,7 @@ class DeossStore(ObjectStore):
                 headers=headers,
                 data=body,
                 allow_redirects=False,
-                timeout=_deadlines(transfer, uploads=body is not None),
+                timeout=_deadlines(transfer, uploads=uploads or body is not None),
             ) as response:
                 if response.status in _REDIRECTS:
                     raise ProtocolViolation("the storage gateway redirects; configure its final URL")
@@ -301,6 +318,13 @@ def _placement(told: Any) -> Placement | None:
         return None if told is None else Placement(**{name: int(told[name]) for name in names})
     except (LookupError, TypeError, ValueError) as exc:
         raise ProtocolViolation("the storage gateway gave no usable placement of the object") from exc
+
+
+def _repair(told: Any) -> Repair:
+    placement = _placement(told.get("placement")) if isinstance(told, dict) else None
+    if placement is None or type(told.get("rebuilt")) is not int:
+        raise ProtocolViolation("the storage gateway did not say what it repaired")
+    return Repair(rebuilt=told["rebuilt"], placement=placement)
 
 
 def _gateway_url(url: str) -> URL:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from caregrid.disk import AtomicFile
-from caregrid.errors import ObjectUnknown
+from caregrid.errors import FragmentsMissing, ObjectUnknown
 from caregrid.storage import _checks, _files
 from caregrid.storage.file_id import file_id_of
-from caregrid.storage.port import ObjectStat, ObjectStore, Placement
+from caregrid.storage.port import ObjectStat, ObjectStore, Placement, Repair
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,6 +67,16 @@ class MemoryObjectStore(ObjectStore):
         if content is None:
             return None
         return ObjectStat(object_id=object_id, size=len(content), placement=self.placement)
+
+    async def repair(self, object_id: bytes) -> Repair | None:
+        """Put the placement right; see `ObjectStore.repair`."""
+        _checks.require_object_id(object_id)
+        self._content(object_id)
+        before = self.placement
+        if before.living < before.needed:
+            raise FragmentsMissing
+        self.placement = replace(before, living=before.total, nodes=before.total)
+        return Repair(rebuilt=before.total - before.living, placement=self.placement)
 
     async def close(self) -> None:
         """Forget every object."""

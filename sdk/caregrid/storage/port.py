@@ -34,6 +34,14 @@ class ObjectStat:
     placement: Placement | None = None  #: None where the network does not tell; stock DeOSS does not
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repair:
+    """What a repair came to."""
+
+    rebuilt: int  #: fragments that were lost or damaged, and are on a node again
+    placement: Placement  #: as it is now
+
+
 class ObjectStore(ABC):
     """Immutable objects, named by their file id; every whole read is checked against it."""
 
@@ -68,6 +76,20 @@ class ObjectStore(ABC):
     @abstractmethod
     async def stat(self, object_id: bytes) -> ObjectStat | None:
         """Return what the network knows of an object, or None."""
+
+    @abstractmethod
+    async def repair(self, object_id: bytes) -> Repair | None:
+        """Have fragments that are lost or damaged rebuilt; None where the network does that itself, as CESS.
+
+        Fragments for which there is no node that holds none of their segment stay lost. Repairing again
+        changes nothing more.
+
+        Raises:
+            ObjectUnknown: no such object.
+            Unauthorised: the account did not store it.
+            FragmentsMissing: a segment has fewer intact fragments than restore it; the others were repaired.
+            StorageUnreachable: the gateway did not answer within its deadline.
+        """
 
     @abstractmethod
     async def close(self) -> None:

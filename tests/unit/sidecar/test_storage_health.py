@@ -84,7 +84,7 @@ async def test_health_goes_on_the_chain(sidecar: Working) -> None:
     """A sound object is reported as such, and the ledger takes the report in."""
     height = await sidecar.follow()
     done = await StorageHealthWorker(sidecar.parts.desk).run(height)
-    assert {"looked": 1, "unreachable": 0, "untold": 0, "reported": 1, "troubled": 0} == done
+    assert {"looked": 1, "unreachable": 0, "untold": 0, "reported": 1, "troubled": 0, "repaired": 0} == done
     health = (await the_object(sidecar)).health
     assert health is not None
     assert (1_000_000, 3, 12) == (health.health, health.replicas, health.nodes)
@@ -93,8 +93,8 @@ async def test_health_goes_on_the_chain(sidecar: Working) -> None:
 
 async def test_trouble_is_told_once_a_day(sidecar: Working) -> None:
     """Too few copies' worth are told of, not at every look."""
-    sidecar.world.store.placement = Placement(needed=4, total=12, living=9, nodes=9)
     for _ in range(3):
+        sidecar.world.store.placement = Placement(needed=4, total=12, living=9, nodes=9)
         done = await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
         assert 1 == done["troubled"]
     assert 1 == await troubles(sidecar)
@@ -161,3 +161,29 @@ async def test_each_object_gets_its_turn(tmp_path: Path) -> None:
         known = await sidecar.parts.desk.ledger.longest_unlooked(10)
         assert 5 == len(known)
         assert all(each.looked_at > each.stored_at for each in known)
+
+
+async def test_what_is_missed_twice_is_repaired(sidecar: Working) -> None:
+    """A node that restarts is no reason; one that stays away is, and the chain learns of both."""
+    sidecar.world.store.placement = Placement(needed=4, total=12, living=11, nodes=11)
+    worker = StorageHealthWorker(sidecar.parts.desk)
+    assert 0 == (await worker.run(await sidecar.follow()))["repaired"]
+    done = await worker.run(await sidecar.follow())
+    assert (1, 2) == (done["repaired"], done["reported"])
+    health = (await the_object(sidecar)).health
+    assert health is not None
+    assert (1_000_000, 3, 12) == (health.health, health.replicas, health.nodes)
+
+
+async def test_what_is_almost_lost_is_repaired_at_once(sidecar: Working) -> None:
+    """Below the set health nobody waits for a second look."""
+    sidecar.world.store.placement = Placement(needed=4, total=12, living=5, nodes=5)
+    assert 1 == (await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow()))["repaired"]
+    assert 12 == sidecar.world.store.placement.living
+
+
+async def test_what_cannot_be_repaired_stays_trouble(sidecar: Working) -> None:
+    """Too little is left: that is logged and told, and the run goes on."""
+    sidecar.world.store.placement = Placement(needed=4, total=12, living=3, nodes=3)
+    done = await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
+    assert (1, 0) == (done["troubled"], done["repaired"])
