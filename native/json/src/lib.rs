@@ -4,6 +4,7 @@
 
 mod parser;
 mod position;
+mod scanner;
 
 pub use parser::{parse, Fault, FaultKind, Limits};
 pub use position::{Lines, Position};

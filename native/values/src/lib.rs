@@ -1,5 +1,12 @@
-//! Values of FHIR's primitive types: what may be written, and what it means.
+//! Values of FHIR's primitive types: what may be written.
 
+mod check;
+pub mod codes;
+mod moment;
+mod numbers;
 mod primitive;
+mod texts;
+pub mod xhtml;
 
+pub use check::{check, Problem};
 pub use primitive::Primitive;

@@ -1,0 +1,155 @@
+//! Extensions: whose definition is known, and where they may stand.
+
+use crate::issue::Place;
+use crate::rules;
+use crate::walk::Walk;
+use caregrid_fhirpath::Element;
+use caregrid_json::Json;
+use caregrid_schema::form::{self, Structure};
+
+/// Where HL7 keeps its own: what is not there does not exist.
+const HL7: &str = "http://hl7.org/fhir/StructureDefinition/";
+
+const MODIFIER: &str = "modifierExtension";
+
+impl<'a> Walk<'a, '_> {
+    /// Check an extension against its definition.
+    pub(crate) fn extension(&mut self, element: &Element<'a>, place: &Place<'_>) {
+        let Some(json) = element.value else { return };
+        // Without a url the walk has said so already.
+        let Some(url) = json.text("url") else { return };
+        if place.parent.is_some_and(|parent| is_extension(parent.name)) {
+            return; // a part of an extension, which the whole one looks at
+        }
+        let modifier = place.name == MODIFIER;
+        match self.schema().structures.get(url).filter(|known| known.type_name == "Extension") {
+            Some(definition) => self.known_extension(json, definition, modifier, place),
+            None => self.unknown_extension(json, url, modifier, place),
+        }
+    }
+
+    fn unknown_extension(&mut self, json: &Json<'a>, url: &str, modifier: bool, place: &Place<'_>) {
+        if !url.contains(':') {
+            self.issues.add(rules::EXTENSION, "an extension's url is absolute", place, json.at);
+        } else if modifier {
+            let text =
+                "this modifier extension is not known, and may change the meaning of what it stands in";
+            self.issues.add(rules::UNKNOWN_MODIFIER, text, place, json.at);
+        } else if url.starts_with(HL7) {
+            self.issues.add(rules::EXTENSION, "HL7 defines no extension of this url", place, json.at);
+        } else {
+            self.issues.add(
+                rules::UNKNOWN_EXTENSION,
+                "this extension is not known, and was not checked",
+                place,
+                json.at,
+            );
+        }
+    }
+
+    fn known_extension(
+        &mut self,
+        json: &'a Json<'a>,
+        definition: &'a Structure,
+        modifier: bool,
+        place: &Place<'_>,
+    ) {
+        let Some(root) = definition.elements.first() else { return };
+        if root.modifier != modifier {
+            let text = match modifier {
+                true => "this extension is no modifier; it stands in extension",
+                false => "this extension modifies what it stands in; it stands in modifierExtension",
+            };
+            self.issues.add_keyed(rules::EXTENSION, Some(&definition.url), text, place, json.at);
+        }
+        self.extension_parts(json, definition, "Extension", place);
+    }
+
+    /// Values and parts of an extension, or of one of its parts, by the ids of its definition.
+    fn extension_parts(
+        &mut self,
+        json: &'a Json<'a>,
+        definition: &'a Structure,
+        id: &str,
+        place: &Place<'_>,
+    ) {
+        self.extension_value(json, definition, id, place);
+        let prefix = format!("{id}.extension:");
+        let slices: Vec<&form::Element> = definition
+            .elements
+            .iter()
+            .filter(|element| {
+                element
+                    .id
+                    .as_deref()
+                    .and_then(|own| own.strip_prefix(&prefix))
+                    .is_some_and(|rest| !rest.contains('.'))
+            })
+            .collect();
+        if slices.is_empty() {
+            return;
+        }
+        let parts = json.get("extension").map_or(&[][..], |parts| parts.elements());
+        for (index, part) in parts.iter().enumerate() {
+            let inner = place.inner("extension", Some(index));
+            let slice = slices.iter().find(|slice| part.text("url") == self.part_url(definition, slice));
+            match slice.and_then(|slice| slice.id.as_deref()) {
+                Some(own) => self.extension_parts(part, definition, own, &inner),
+                None if part.text("url").is_some_and(|url| url.contains(':')) => {}
+                None => {
+                    let text = "the extension's definition has no part of this url";
+                    self.issues.add_keyed(rules::EXTENSION, Some(&definition.url), text, &inner, part.at);
+                }
+            }
+        }
+        for slice in slices {
+            let url = self.part_url(definition, slice);
+            let count = parts.iter().filter(|part| part.text("url") == url).count() as u32;
+            if count < slice.min || slice.max.is_some_and(|most| count > most) {
+                let text =
+                    "a part of the extension stands here less or more often than its definition allows";
+                self.issues.add_keyed(rules::EXTENSION, Some(&definition.url), text, place, json.at);
+            }
+        }
+    }
+
+    fn part_url<'d>(&self, definition: &'d Structure, slice: &'d form::Element) -> Option<&'d str> {
+        let wanted = format!("{}.url", slice.id.as_deref()?);
+        let url = definition.elements.iter().find(|element| element.id.as_deref() == Some(&wanted));
+        url.and_then(|element| element.fixed.as_ref())
+            .and_then(|fixed| fixed.as_str())
+            .or(slice.slice.as_deref())
+    }
+
+    fn extension_value(
+        &mut self,
+        json: &'a Json<'a>,
+        definition: &'a Structure,
+        id: &str,
+        place: &Place<'_>,
+    ) {
+        let wanted = format!("{id}.value[x]");
+        let Some(value) =
+            definition.elements.iter().find(|one| one.id.as_deref().unwrap_or(&one.path) == wanted)
+        else {
+            return;
+        };
+        let written = json
+            .members()
+            .iter()
+            .find_map(|member| member.name.trim_start_matches('_').strip_prefix("value"));
+        let text = match written {
+            Some(_) if value.max == Some(0) => "this extension has parts, and no value",
+            Some(name) if !value.types.iter().any(|one| one.code.eq_ignore_ascii_case(name)) => {
+                "this extension has no value of this type"
+            }
+            None if value.min > 0 => "this extension has a value",
+            _ => return,
+        };
+        self.issues.add_keyed(rules::EXTENSION, Some(&definition.url), text, place, json.at);
+    }
+}
+
+fn is_extension(name: &str) -> bool {
+    name == "extension" || name == MODIFIER
+}

@@ -1,0 +1,74 @@
+//! Invariants: compiled when first met, evaluated for each element that has them.
+
+use caregrid_fhirpath::{Context, Element, Expression, Trouble};
+use caregrid_schema::{form, InvariantId, Schema, ShapeId};
+use std::sync::OnceLock;
+
+/// Every element has a value or children; the walk looks at that itself.
+const ELEMENT_NOT_EMPTY: &str = "ele-1";
+
+/// The invariants of a schema.
+pub struct Invariants {
+    /// By place; `None` inside: not FHIRPath that we understand.
+    compiled: Vec<OnceLock<Option<Expression>>>,
+    /// Of each shape, those of what it builds on included.
+    of_shape: Vec<Vec<InvariantId>>,
+}
+
+impl Invariants {
+    /// For a schema.
+    pub fn new(schema: &Schema) -> Self {
+        let compiled = schema.invariants.iter().map(|_| OnceLock::new()).collect();
+        let of_shape = (0..schema.shapes.len()).map(|shape| collect(schema, shape as ShapeId)).collect();
+        Self { compiled, of_shape }
+    }
+
+    /// The invariants of a type.
+    pub fn of(&self, shape: ShapeId) -> &[InvariantId] {
+        self.of_shape.get(shape as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether one holds for an element.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] if that cannot be told.
+    pub fn holds<'a>(
+        &'a self,
+        schema: &Schema,
+        id: InvariantId,
+        focus: Element<'a>,
+        context: &Context<'a, '_>,
+    ) -> Result<bool, Trouble> {
+        let (Some(slot), Some(invariant)) =
+            (self.compiled.get(id as usize), schema.invariants.get(id as usize))
+        else {
+            return Err(Trouble::Unsupported);
+        };
+        match slot.get_or_init(|| Expression::parse(&invariant.expression, schema).ok()) {
+            Some(expression) => expression.holds(focus, context),
+            None => Err(Trouble::Unsupported),
+        }
+    }
+}
+
+/// Whether an invariant is left to the evaluation of FHIRPath.
+pub fn is_evaluated(invariant: &form::Invariant) -> bool {
+    invariant.key != ELEMENT_NOT_EMPTY && !invariant.expression.is_empty()
+}
+
+fn collect(schema: &Schema, shape: ShapeId) -> Vec<InvariantId> {
+    let mut found = Vec::new();
+    let mut at = Some(shape);
+    while let Some(one) = at {
+        let shape = schema.shape(one);
+        for id in &shape.invariants {
+            let evaluated = schema.invariants.get(*id as usize).is_some_and(is_evaluated);
+            if evaluated && !found.contains(id) {
+                found.push(*id);
+            }
+        }
+        at = shape.base;
+    }
+    found
+}
