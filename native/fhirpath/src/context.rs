@@ -5,6 +5,7 @@ use crate::trouble::Trouble;
 use bumpalo::Bump;
 use caregrid_schema::Schema;
 use std::cell::Cell;
+use std::rc::Rc;
 
 /// What `resolve()` found.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +36,11 @@ pub trait Profiles {
     fn conforms_to(&self, element: &Element, profile: &str) -> Option<bool>;
 }
 
-/// Elements that one evaluation may visit. dom-3 of a Bundle of some thousand resources stays below it.
-const MOST: u32 = 20_000_000;
+/// Elements that one evaluation may visit. What HL7's invariants do is mostly linear in the size of a resource.
+const MOST: u32 = 5_000_000;
+
+/// Elements that all evaluations for a document may visit: some seconds.
+const MOST_OF_ALL: u64 = 200_000_000;
 
 /// What an evaluation may know. Make one for each resource; it is cheap.
 pub struct Context<'a, 'c> {
@@ -48,6 +52,8 @@ pub struct Context<'a, 'c> {
     pub resource: Element<'a>,
     /// `%rootResource`: the resource that contains that one, or else itself.
     pub root_resource: Element<'a>,
+    /// `%extension`: of an extension's context invariants, that extension.
+    pub extension: Option<Element<'a>>,
     /// For `resolve()`; without it only `#id` is resolved, among the root resource's contained ones.
     pub resolver: Option<&'c dyn Resolver<'a>>,
     /// For `memberOf()`.
@@ -55,6 +61,7 @@ pub struct Context<'a, 'c> {
     /// For `conformsTo()`.
     pub profiles: Option<&'c dyn Profiles>,
     left: Cell<u32>,
+    left_of_all: Rc<Cell<u64>>,
 }
 
 impl<'a, 'c> Context<'a, 'c> {
@@ -65,20 +72,27 @@ impl<'a, 'c> Context<'a, 'c> {
             arena,
             resource,
             root_resource: resource,
+            extension: None,
             resolver: None,
             terminology: None,
             profiles: None,
-            left: Cell::new(MOST),
+            left: Cell::new(0),
+            left_of_all: Rc::new(Cell::new(MOST_OF_ALL)),
         }
     }
 
     /// The same for a resource contained in, or an entry of, this one.
     pub fn within(&self, resource: Element<'a>, root_resource: Element<'a>) -> Self {
-        Self { resource, root_resource, left: Cell::new(MOST), ..*self }
+        let left_of_all = Rc::clone(&self.left_of_all);
+        Self { resource, root_resource, left: Cell::new(0), left_of_all, ..*self }
     }
 
+    /// Grant the next evaluation its share of the work.
     pub(crate) fn begin(&self) {
-        self.left.set(MOST);
+        let all = self.left_of_all.get() + u64::from(self.left.get());
+        let share = u32::try_from(all).unwrap_or(MOST).min(MOST);
+        self.left.set(share);
+        self.left_of_all.set(all - u64::from(share));
     }
 
     pub(crate) fn spend(&self) -> Result<(), Trouble> {

@@ -74,6 +74,16 @@ impl Expression {
         Ok(Machine::new(context, Item::Element(focus)).truth_of(&self.root)?.unwrap_or(false))
     }
 
+    /// Whether everything in it can be evaluated here, references, value sets and profiles being at hand.
+    pub fn is_supported(&self) -> bool {
+        self.root.is_supported()
+    }
+
+    /// Whether [`Self::holds`] takes a shortcut.
+    pub fn is_known(&self) -> bool {
+        self.known.is_some()
+    }
+
     /// Everything that it finds from an element.
     ///
     /// # Errors

@@ -34,12 +34,29 @@ impl std::error::Error for LoadError {}
 pub(crate) fn load(packed: &[u8]) -> Result<Schema, LoadError> {
     let mut text = Vec::new();
     GzDecoder::new(packed).read_to_end(&mut text).map_err(|error| LoadError::Damaged(error.to_string()))?;
+    build(read(&text)?)
+}
+
+pub(crate) fn extend(schema: &mut Schema, fragment: &str) -> Result<(), LoadError> {
+    let mut definitions = read(fragment.as_bytes())?;
+    // Elements name invariants by their places, which are others now.
+    let offset = schema.invariants.len() as u32;
+    let elements = definitions.structures.iter_mut().flat_map(|structure| &mut structure.elements);
+    elements.flat_map(|element| &mut element.invariants).for_each(|place| *place += offset);
+    schema.invariants.append(&mut definitions.invariants);
+    schema.structures.extend(definitions.structures.into_iter().map(|one| (one.url.clone(), one)));
+    schema.value_sets.append(&mut definitions.value_sets);
+    schema.code_systems.append(&mut definitions.code_systems);
+    Ok(())
+}
+
+fn read(text: &[u8]) -> Result<Definitions, LoadError> {
     let definitions: Definitions =
-        serde_json::from_slice(&text).map_err(|error| LoadError::Damaged(error.to_string()))?;
-    if definitions.form != form::FORM {
-        return Err(LoadError::OtherForm(definitions.form));
+        serde_json::from_slice(text).map_err(|error| LoadError::Damaged(error.to_string()))?;
+    match definitions.form {
+        form::FORM => Ok(definitions),
+        other => Err(LoadError::OtherForm(other)),
     }
-    build(definitions)
 }
 
 fn build(definitions: Definitions) -> Result<Schema, LoadError> {

@@ -39,6 +39,16 @@ impl Schema {
         build::load(packed)
     }
 
+    /// Add a user's profiles, value sets and code systems: definitions in the form's JSON, not packed. What has the
+    /// url of something that is there takes its place.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] if they are damaged, or of a form that this build does not know; nothing was added then.
+    pub fn extend(&mut self, fragment: &str) -> Result<(), LoadError> {
+        build::extend(self, fragment)
+    }
+
     /// The shape at a place.
     pub fn shape(&self, id: ShapeId) -> &Shape {
         &self.shapes[id as usize]

@@ -78,7 +78,11 @@ impl<'a> Walk<'a, '_> {
             Membership::Stranger => {
                 self.issues.add_keyed(rules::EXTENSIBLE_BINDING, Some(url), DISTANT, place, at)
             }
-            Membership::Unknown => self.once(rules::TERMINOLOGY_NOT_CHECKED, url, NOT_CHECKED, place, at),
+            Membership::Unknown => {
+                let rule =
+                    if required { rules::REQUIRED_NOT_CHECKED } else { rules::TERMINOLOGY_NOT_CHECKED };
+                self.issues.add_keyed(rule, Some(url), NOT_CHECKED, place, at);
+            }
         }
     }
 

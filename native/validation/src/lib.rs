@@ -5,6 +5,7 @@ mod codes;
 mod extension;
 mod invariant;
 pub mod issue;
+mod outcome;
 pub mod rules;
 mod validator;
 mod walk;

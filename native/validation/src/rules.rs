@@ -32,6 +32,8 @@ pub const UNKNOWN_CODE: Rule = Rule::error("unknown-code", "code-invalid");
 pub const CODE_SYSTEM: Rule = Rule::error("code-system", "code-invalid");
 /// A code whose value set or system is not known here.
 pub const TERMINOLOGY_NOT_CHECKED: Rule = Rule::information("terminology-not-checked", "not-supported");
+/// The same, where a code of the value set is required.
+pub const REQUIRED_NOT_CHECKED: Rule = Rule::warning("terminology-not-checked", "not-supported");
 /// An invariant.
 pub const INVARIANT: Rule = Rule::error("invariant", "invariant");
 /// An invariant that is advice.

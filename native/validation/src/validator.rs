@@ -7,7 +7,7 @@ use crate::rules;
 use crate::walk::{Walk, World};
 use bumpalo::Bump;
 use caregrid_json::{parse, Fault, Limits, Lines, Position};
-use caregrid_schema::Schema;
+use caregrid_schema::{LoadError, Schema};
 
 /// What is wanted of one validation.
 #[derive(Clone, Debug)]
@@ -16,11 +16,13 @@ pub struct Options {
     pub max_issues: usize,
     /// Arrays and objects inside one another.
     pub max_depth: u32,
+    /// Canonical urls of profiles that the resource must follow, beside those that it claims to.
+    pub profiles: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_issues: 100, max_depth: 100 }
+        Self { max_issues: 100, max_depth: 100, profiles: Vec::new() }
     }
 }
 
@@ -59,6 +61,18 @@ impl Validator {
         Self { invariants: Invariants::new(&schema), codes: Codes::new(&schema), schema }
     }
 
+    /// Add profiles, value sets and code systems; see [`Schema::extend`].
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] as there.
+    pub fn extend(&mut self, fragment: &str) -> Result<(), LoadError> {
+        self.schema.extend(fragment)?;
+        self.invariants = Invariants::new(&self.schema);
+        self.codes = Codes::new(&self.schema);
+        Ok(())
+    }
+
     /// The definitions.
     pub fn schema(&self) -> &Schema {
         &self.schema
@@ -79,7 +93,8 @@ impl Validator {
                 };
                 let known = json.text("resourceType").and_then(|name| self.schema.resource(name));
                 let name = known.map(|id| self.schema.shape(id).name.as_str());
-                Walk { world: &world, issues: &mut issues }.resource(json, &Place::root(name.unwrap_or("Resource")));
+                Walk { world: &world, issues: &mut issues }
+                    .resource(json, &Place::root(name.unwrap_or("Resource")));
                 name.map(str::to_owned)
             }
             Err(fault) => {

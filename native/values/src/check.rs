@@ -52,7 +52,8 @@ fn check_text(primitive: Primitive, text: &str) -> Result<(), &'static str> {
     }
     match primitive {
         Primitive::Base64Binary => texts::base64(text),
-        Primitive::Canonical | Primitive::Uri | Primitive::Url => texts::uri(text),
+        Primitive::Canonical => texts::canonical(text),
+        Primitive::Uri | Primitive::Url => texts::uri(text),
         Primitive::Code => texts::code(text),
         Primitive::Date => moment::date(text),
         Primitive::DateTime => moment::date_time(text),
@@ -62,6 +63,7 @@ fn check_text(primitive: Primitive, text: &str) -> Result<(), &'static str> {
         Primitive::Oid => texts::oid(text),
         Primitive::Time => moment::time(text),
         Primitive::Uuid => texts::uuid(text),
+        Primitive::Xhtml => Ok(()),
         _ => texts::string(text),
     }
 }

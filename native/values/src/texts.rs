@@ -46,6 +46,14 @@ pub(crate) fn uri(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// A URI with a version or a part of it.
+pub(crate) fn canonical(text: &str) -> Result<(), &'static str> {
+    if text.chars().any(char::is_whitespace) {
+        return Err("a canonical has no spaces");
+    }
+    uri(text.split(['|', '#']).next().unwrap_or_default())
+}
+
 const UUID: &str = "a UUID is written urn:uuid:, and 32 digits in groups of 8, 4, 4, 4 and 12";
 
 pub(crate) fn uuid(text: &str) -> Result<(), &'static str> {

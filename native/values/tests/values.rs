@@ -112,6 +112,11 @@ fn texts() {
     let no_uris =
         ["", "http://a b", "urn:oid:3.1", "urn:oid:1", "urn:oid:1.02", "urn:uuid:1", "oid:1.2", "uuid:1"];
     judge(Primitive::Uri, &uris, &no_uris);
+    judge(
+        Primitive::Canonical,
+        &["http://a.org/b|1.0#c", "urn:oid:1.2|4", "#x"],
+        &["", "urn:oid:1|4", "http://a|1 0"],
+    );
     judge(Primitive::Oid, &["urn:oid:2.16.840", "urn:oid:0.0"], &["1.2.3", "urn:oid:1.2.", "urn:oid:1..2"]);
     let uuid = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520";
     judge(Primitive::Uuid, &[uuid], &["c757873d-ec9a-4326-a141-556f43239520", &uuid.to_uppercase()]);

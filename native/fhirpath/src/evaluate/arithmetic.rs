@@ -105,7 +105,7 @@ fn decimals<'a>(operator: Operator, one: Decimal, other: Decimal) -> Answer<Opti
         Operator::Plus => one.checked_add(other),
         Operator::Minus => one.checked_sub(other),
         Operator::Times => one.checked_mul(other),
-        Operator::Divide => one.checked_div(other),
+        Operator::Divide => one.checked_div(other).map(|quotient| quotient.normalize()),
         Operator::Div => {
             let whole = one.checked_div(other).and_then(|quotient| quotient.trunc().to_i64());
             return whole.map(|whole| Some(Item::Integer(whole))).ok_or(Trouble::Range);

@@ -271,7 +271,7 @@ fn to_quantity<'a>(value: &Item<'a>) -> Option<Quantity<'a>> {
 
 /// `4 days`, `10 'mg'`, `4.5` (FHIRPath §5.5.7).
 fn quantity_text(text: &str) -> Option<Quantity<'_>> {
-    let end = text.find(|letter: char| letter == ' ' || letter == '\'').unwrap_or(text.len());
+    let end = text.find([' ', '\'']).unwrap_or(text.len());
     let (number, unit) = (text.get(..end)?, text.get(end..)?.trim());
     let value = to_decimal(&Item::String(number))?;
     let quoted = unit.strip_prefix('\'').and_then(|unit| unit.strip_suffix('\''));

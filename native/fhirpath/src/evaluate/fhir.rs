@@ -4,8 +4,10 @@ use super::{Answer, Flow, Machine, Scope, Sink};
 use crate::context::Resolved;
 use crate::element::Element;
 use crate::item::Item;
-use crate::syntax::{Call, Function, Node};
+use crate::syntax::{Call, Function, Node, TypeName};
 use crate::trouble::Trouble;
+use caregrid_schema::ShapeId;
+use caregrid_values::xhtml;
 
 impl<'a> Machine<'a, '_> {
     pub(crate) fn fhir(
@@ -56,6 +58,34 @@ impl<'a> Machine<'a, '_> {
         }
     }
 
+    /// `is`. Of a reference that is not resolved, its text may still name the type.
+    pub(crate) fn is_type(
+        &self,
+        left: Option<&'a Node>,
+        of: TypeName,
+        scope: &Scope<'a, '_>,
+    ) -> Answer<Option<bool>> {
+        match (self.only(left, scope), left) {
+            (Err(Trouble::Unresolved), Some(Node::Call(left, call)))
+                if call.function == Function::Resolve =>
+            {
+                let item = self.only(left.as_deref(), scope)?;
+                let shape = item.and_then(|item| self.named_type(&item.element()?));
+                let shape = shape.ok_or(Trouble::Unresolved)?;
+                Ok(Some(matches!(of, TypeName::Fhir(of) if self.context.schema.is_a(shape, of))))
+            }
+            (item, _) => Ok(item?.map(|item| self.is(&item, of))),
+        }
+    }
+
+    /// The resource type that a Reference names, as `Reference.type` or before the id.
+    fn named_type(&self, element: &Element<'a>) -> Option<ShapeId> {
+        let schema = self.context.schema;
+        let said = element.value.and_then(|value| value.text("type")).and_then(|name| schema.resource(name));
+        let reference = || self.reference(element)?.split("/_history/").next()?.rsplit('/').nth(1);
+        said.or_else(|| schema.resource(reference()?))
+    }
+
     /// Of a Reference its text, of a canonical or uri itself.
     fn reference(&self, element: &Element<'a>) -> Option<&'a str> {
         element.text().or_else(|| element.value.and_then(|value| value.text("reference")))
@@ -90,7 +120,7 @@ impl<'a> Machine<'a, '_> {
         let Some(item) = self.only(left, scope)? else { return Ok(None) };
         let element = item.element().ok_or(Trouble::Types)?;
         if matches!(call.function, Function::HtmlChecks | Function::HtmlChecks2) {
-            return Ok(Some(element.text().is_some_and(is_narrative)));
+            return Ok(Some(element.text().is_some_and(|text| xhtml::check(text).is_ok())));
         }
         let Some(url) = self.argument_text(call, scope)? else { return Ok(None) };
         let answer = match call.function {
@@ -99,9 +129,4 @@ impl<'a> Machine<'a, '_> {
         };
         answer.map(Some).ok_or(Trouble::Terminology)
     }
-}
-
-/// FHIR's rules of narratives are those of the values crate.
-fn is_narrative(_text: &str) -> bool {
-    true
 }

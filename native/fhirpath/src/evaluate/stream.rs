@@ -19,7 +19,7 @@ impl<'a> Machine<'a, '_> {
             Node::This => pour(scope.focus, sink),
             Node::Index => scope.index.map(Item::Integer).map_or(Ok(Flow::More), sink),
             Node::Total => pour(scope.total, sink),
-            Node::Variable(variable) => sink(self.variable(variable)?),
+            Node::Variable(variable) => self.variable(variable)?.map_or(Ok(Flow::More), sink),
             Node::Path(left, name) => {
                 self.input(left.as_deref(), scope, &mut |item| self.step(&item, name, sink))
             }
@@ -102,12 +102,13 @@ impl<'a> Machine<'a, '_> {
         })
     }
 
-    fn variable(&self, variable: &'a Variable) -> Answer<Item<'a>> {
+    fn variable(&self, variable: &'a Variable) -> Answer<Option<Item<'a>>> {
         match variable {
-            Variable::Context => Ok(self.origin),
-            Variable::Resource => Ok(Item::Element(self.context.resource)),
-            Variable::RootResource => Ok(Item::Element(self.context.root_resource)),
-            Variable::Text(text) => Ok(Item::String(text)),
+            Variable::Context => Ok(Some(self.origin)),
+            Variable::Resource => Ok(Some(Item::Element(self.context.resource))),
+            Variable::RootResource => Ok(Some(Item::Element(self.context.root_resource))),
+            Variable::Extension => Ok(self.context.extension.map(Item::Element)),
+            Variable::Text(text) => Ok(Some(Item::String(text))),
             Variable::Unknown => Err(Trouble::Unsupported),
         }
     }

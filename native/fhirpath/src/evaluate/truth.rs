@@ -14,7 +14,7 @@ impl<'a> Machine<'a, '_> {
             Node::Binary(operator, left, right) if is_condition(*operator) => {
                 self.operate(*operator, left, right, scope)
             }
-            Node::Is(operand, of) => Ok(self.single(operand, scope)?.map(|item| self.is(&item, *of))),
+            Node::Is(operand, of) => self.is_type(Some(operand), *of, scope),
             Node::Call(left, call) => match self.test(left.as_deref(), call, scope) {
                 Some(truth) => truth,
                 None => self.truth_of_single(node, scope),
@@ -112,7 +112,7 @@ impl<'a> Machine<'a, '_> {
             F::AnyTrue => certain(self.every(left, scope, false).map(|none| !none)),
             F::AnyFalse => certain(self.every(left, scope, true).map(|all| !all)),
             F::HasValue => certain(self.has_value(left, scope)),
-            F::Is => Some(self.only(left, scope).map(|item| item.map(|item| self.is(&item, call.of)))),
+            F::Is => Some(self.is_type(left, call.of, scope)),
             F::IsDistinct => certain(self.is_distinct(left, scope)),
             F::SubsetOf | F::SupersetOf => certain(self.subset(left, call, scope)),
             F::StartsWith | F::EndsWith | F::Contains | F::Matches | F::MatchesFull => {

@@ -49,8 +49,11 @@ impl Known {
             Self::FilledOrParameters => Ok(is_filled(&focus, context)
                 || schema.named("Parameters").is_some_and(|shape| schema.is_a(focus.shape, shape))),
             Self::ExtensionOrValue => {
-                let has = |name: &str| focus.only(schema, name).is_some();
-                Ok(has("extension") != has("value"))
+                let value = match focus.primitive(schema) {
+                    Some(_) => focus.value.is_some(),
+                    None => focus.only(schema, "value").is_some(),
+                };
+                Ok(focus.only(schema, "extension").is_some() != value)
             }
             Self::NothingInContained => Ok(no_contained_has(&focus, context, &["contained"])),
             Self::ContainedHasNoVersion => Ok(no_contained_has(&focus, context, &["meta", "versionId"])

@@ -323,6 +323,7 @@ fn variable(name: &str) -> Variable {
         "context" => Variable::Context,
         "resource" => Variable::Resource,
         "rootResource" => Variable::RootResource,
+        "extension" => Variable::Extension,
         "ucum" => text("http://unitsofmeasure.org"),
         "sct" => text("http://snomed.info/sct"),
         "loinc" => text("http://loinc.org"),

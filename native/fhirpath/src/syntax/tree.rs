@@ -28,6 +28,33 @@ pub(crate) enum Node {
     Minus(Box<Node>),
 }
 
+impl Node {
+    /// Whether all functions and variables in it are known, and its regular expressions understood.
+    pub(crate) fn is_supported(&self) -> bool {
+        let all = |nodes: &[&Self]| nodes.iter().all(|node| node.is_supported());
+        match self {
+            Self::Variable(variable) => !matches!(variable, Variable::Unknown),
+            Self::Path(left, _) => left.as_deref().is_none_or(Self::is_supported),
+            Self::Call(left, call) => {
+                left.as_deref().is_none_or(Self::is_supported)
+                    && call.is_supported()
+                    && call.arguments.iter().all(Self::is_supported)
+            }
+            Self::At(left, right) | Self::Binary(_, left, right) => all(&[left, right]),
+            Self::Is(operand, _) | Self::As(operand, _) | Self::Minus(operand) => operand.is_supported(),
+            Self::Literal(_) | Self::This | Self::Index | Self::Total | Self::Start(_) => true,
+        }
+    }
+}
+
+impl Call {
+    fn is_supported(&self) -> bool {
+        let literal = matches!(self.arguments.first(), Some(Node::Literal(Literal::String(_))));
+        let understood = self.pattern.is_some() || !self.function.takes_pattern() || !literal;
+        self.function != Function::Unknown && understood
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Literal {
     Empty,
@@ -47,6 +74,7 @@ pub(crate) enum Variable {
     Context,
     Resource,
     RootResource,
+    Extension,
     Text(Box<str>),
     Unknown,
 }
