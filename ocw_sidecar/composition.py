@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from caregrid.chain.batching import BatchingSubmitter
 from ocw_sidecar.adapters.channels.opening import RealChannels
 from ocw_sidecar.adapters.sql import ledger, notices
 from ocw_sidecar.adapters.sql.channels import SqlChannelBook
@@ -17,7 +18,9 @@ from ocw_sidecar.adapters.sql.upkeep import SqlUpkeep
 from ocw_sidecar.ledger.restoring import LOOKUP_SIZE, Restorer
 from ocw_sidecar.metrics import Metrics
 from ocw_sidecar.notifications.preferences import Preferences
+from ocw_sidecar.ports import utc_now
 from ocw_sidecar.workers import ControlWatch, Crew, Desk, Tools
+from ocw_sidecar.workers.batches import BatchCounts
 
 if TYPE_CHECKING:
     import asyncio
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.upkeep import Upkeep
     from ocw_sidecar.ports import Election, TaskRunner
+    from ocw_sidecar.settings import Settings
 
 _PROCESS_ID_LEN = 16
 
@@ -38,6 +42,7 @@ class Sidecar:
     desk: Desk
     watch: ControlWatch
     crew: Crew
+    batches: BatchingSubmitter  #: what the workers submit by; runs while this process leads
     outbox: SqlOutbox
     preferences: Preferences
     channels: RealChannels
@@ -53,7 +58,10 @@ def compose(
     bench: Bench, database: Database, *, election: Election, tasks: TaskRunner, stop: asyncio.Event
 ) -> Sidecar:
     """Return the parts; nothing runs yet and nothing is contacted."""
+    batches = _shared(bench)
+    bench = replace(bench, ports=replace(bench.ports, submitter=batches))
     desk = make_desk(bench, database)
+    desk.metrics.registry.register(BatchCounts(batches))
     channels = RealChannels(bench.settings.notifications, bench.ports.now)
     outbox = SqlOutbox(database)
     preferences = Preferences(SqlChannelBook(database, bench.ports.now), bench.ports.key_store, channels)
@@ -80,11 +88,22 @@ def compose(
         desk=desk,
         watch=watch,
         crew=Crew(tools),
+        batches=batches,
         outbox=outbox,
         preferences=preferences,
         channels=channels,
         election=election,
         stop=stop,
+    )
+
+
+def _shared(bench: Bench) -> BatchingSubmitter:
+    settings = bench.settings.chain
+    return BatchingSubmitter(
+        bench.ports.submitter,
+        size=settings.batch_size,
+        age_s=settings.batch_age_s,
+        under_way=settings.batches_under_way,
     )
 
 
@@ -119,6 +138,13 @@ def block_log(bench: Bench, database: Database) -> SqlBlockLog:
         folds=[ledger.fold, notices.fold],
         forgets=[ledger.forget],
     )
+
+
+async def followed_chain(settings: Settings, database: Database) -> bytes | None:
+    """Return block 0 of the chain that was followed before; None before the first start."""
+    log = SqlBlockLog(database, organisation=settings.organisation, now=utc_now, folds=[])
+    position = await log.position()
+    return None if position is None else position.genesis
 
 
 class _OwnRecords:

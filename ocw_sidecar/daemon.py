@@ -57,6 +57,7 @@ class Daemon:
             search=SqlSearch(database),
             metrics=self._parts.desk.metrics,
             ledger=self._parts.desk.ledger,
+            outbox=self._parts.outbox,
             more=self._notification_routes(),
         )
 
@@ -87,10 +88,11 @@ class Daemon:
                     start(self._bench.leases.run(), name="leases"),
                 ]
                 working = [start(worker.run(), name=worker.name) for worker in crew.workers()]
-                working.append(start(crew.leading(self._parts.election).run(), name="leading"))
+                leading = crew.leading(self._parts.election, [self._parts.batches.run])
+                working.append(start(leading.run(), name="leading"))
                 start(self._drain(working, lasting), name="drain")
         except BaseExceptionGroup as died:
-            raise _first(died) from died
+            raise first(died) from died
         finally:
             self._intake.close()
 
@@ -112,6 +114,7 @@ class Daemon:
             task.cancel()
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what went wrong first in a group of tasks, and brought the others down."""
+    fault = group.exceptions[0]
+    return first(fault) if isinstance(fault, BaseExceptionGroup) else fault

@@ -38,6 +38,9 @@ class Metrics:
         self._cursor = self._gauge("clock_cursor", "The last finalized block that was taken in.")
         self._head = self._gauge("clock_finalized_head", "The chain's last finalized block, as last seen.")
         self._lag = self._gauge("clock_lag_blocks", "Finalized blocks that are still to be taken in.")
+        self._rebuilds = self._counter(
+            "clock_rebuilds", "Times that it went on from the chain's state, since blocks could not be had."
+        )
         self._leads = self._gauge("leader", "1 while this process runs the clock and submits.")
 
     def run_ended(self, worker: str, *, seconds: float, items: Mapping[str, int], ended_at: float) -> None:
@@ -66,6 +69,10 @@ class Metrics:
         self._cursor.set(cursor)
         self._head.set(head)
         self._lag.set(max(0, head - cursor))
+
+    def clock_rebuilt(self) -> None:
+        """Note that blocks were left out."""
+        self._rebuilds.inc()
 
     def leads(self, *, leads: bool) -> None:
         """Note whether this process leads."""

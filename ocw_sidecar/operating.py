@@ -16,7 +16,8 @@ from ocw_sidecar.adapters.sql import ledger
 from ocw_sidecar.adapters.sql.clock import SqlBlockLog
 from ocw_sidecar.adapters.sql.controls import SqlControls
 from ocw_sidecar.clock.controls import WorkerState
-from ocw_sidecar.composition import compose
+from ocw_sidecar.composition import compose, followed_chain
+from ocw_sidecar.daemon import first
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.supervisor import bench_on
 from ocw_sidecar.workers import WORKERS, require_worker
@@ -24,15 +25,16 @@ from ocw_sidecar.workers.control import LOST_AFTER_S
 from ocw_sidecar.workers.single import run_single
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
     from datetime import datetime
 
     from ocw_sidecar.adapters.sql import Database
+    from ocw_sidecar.clock.controls import ProcessState
     from ocw_sidecar.ports import Election, Ports
     from ocw_sidecar.settings import Settings
 
-#: An advisory lock that nobody holds is had within milliseconds.
-ELECTION_TIMEOUT_S: Final = 5.0
+#: A new leader waits three seconds, until the last one has surely stopped; and connects before that.
+ELECTION_TIMEOUT_S: Final = 10.0
 #: How often the answer to a request is looked for.
 ANSWER_POLL_S: Final = 0.2
 
@@ -75,7 +77,7 @@ async def resume(settings: Settings, worker: str) -> None:
 async def run_once(
     settings: Settings, worker: str, *, timeout_s: float, ports: Ports | None = None
 ) -> Outcome:
-    """Run a worker once: in the sidecar that runs, or in this process when none does.
+    """Run a worker once: in the sidecar that leads, on whichever machine, or in this process if none does.
 
     Raises:
         WorkerUnknown: there is none of this name.
@@ -83,7 +85,7 @@ async def run_once(
     """
     require_worker(worker)
     with _free_home(settings) as free:
-        if free:
+        if free and not await _is_led(settings):
             outcome = await _run_here(settings, worker, ports)
             if outcome is not None:
                 return outcome
@@ -99,8 +101,8 @@ async def status(settings: Settings) -> dict[str, Any]:
     if settings.database.url is None and not (settings.home / QUEUE_FILE).exists():
         raise ConfigInvalid(f"no sidecar was ever started on the home folder {settings.home}; check the path")
     async with open_database(settings) as database:
-        controls, now = SqlControls(database), utc_now()
-        processes = await controls.processes(alive_since=now - timedelta(seconds=LOST_AFTER_S))
+        controls = SqlControls(database)
+        processes = await _living(controls)
         states = await controls.workers()
         position = await _block_log(settings, database).position()
     return {
@@ -124,8 +126,7 @@ async def rebuild(settings: Settings) -> None:
     """
     with locked(settings.home):
         async with open_database(settings) as database:
-            controls = SqlControls(database)
-            if await controls.processes(alive_since=utc_now() - timedelta(seconds=LOST_AFTER_S)):
+            if await _living(SqlControls(database)):
                 raise ConfigInvalid("a sidecar runs on this database; stop it first")
             await _block_log(settings, database).forget()
 
@@ -134,6 +135,16 @@ def _block_log(settings: Settings, database: Database) -> SqlBlockLog:
     return SqlBlockLog(
         database, organisation=settings.organisation, now=utc_now, folds=[], forgets=[ledger.forget]
     )
+
+
+async def _is_led(settings: Settings) -> bool:
+    async with open_database(settings) as database:
+        # Who holds the home folder of a sole process knows that there is none, whatever the last one noted.
+        return not database.sole and any(each.leads for each in await _living(SqlControls(database)))
+
+
+async def _living(controls: SqlControls) -> Sequence[ProcessState]:
+    return await controls.processes(alive_since=utc_now() - timedelta(seconds=LOST_AFTER_S))
 
 
 @contextmanager
@@ -150,30 +161,37 @@ def _free_home(settings: Settings) -> Iterator[bool]:
 
 
 async def _run_here(settings: Settings, worker: str, ports: Ports | None) -> Outcome | None:
-    """Run a worker in this process; None when another machine's sidecar leads."""
+    """Run a worker in this process; None when another machine's sidecar leads all the same."""
     async with AsyncExitStack() as opened:
-        if ports is None:
-            ports = await opened.enter_async_context(real_ports(settings))
         database = await opened.enter_async_context(open_database(settings))
+        if ports is None:
+            genesis = await followed_chain(settings, database)
+            ports = await opened.enter_async_context(real_ports(settings, genesis))
         tasks = await opened.enter_async_context(open_tasks(settings))
         election = open_election(settings, ports.submitter.account)
-        if not await opened.enter_async_context(_elected(election)):
+        await opened.enter_async_context(meanwhile(election.run))
+        if not await _wins(election):
             return None
         bench = await opened.enter_async_context(bench_on(database, settings, ports))
         parts = compose(bench, database, election=election, tasks=tasks, stop=asyncio.Event())
         opened.push_async_callback(parts.close)
+        await opened.enter_async_context(meanwhile(parts.batches.run))
         run = await run_single(parts.crew, parts.desk, worker)
         return Outcome(worker=worker, items=dict(run.items), reason=run.reason, by_daemon=False)
 
 
 @asynccontextmanager
-async def _elected(election: Election) -> AsyncIterator[bool]:
-    async with asyncio.TaskGroup() as group:
-        campaign = group.create_task(election.run())
-        try:
-            yield await _wins(election)
-        finally:
-            campaign.cancel()
+async def meanwhile(lasting: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run something while the block lasts; what goes wrong in either comes out as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(lasting())
+            try:
+                yield
+            finally:
+                task.cancel()
+    except BaseExceptionGroup as died:
+        raise first(died) from died
 
 
 async def _wins(election: Election) -> bool:

@@ -16,7 +16,7 @@ from ocw_sidecar.adapters.real import real_ports
 from ocw_sidecar.adapters.sql import SqlQueue
 from ocw_sidecar.adapters.sql.callers import SqlCallers
 from ocw_sidecar.callers.tokens import adopt_tokens
-from ocw_sidecar.composition import compose
+from ocw_sidecar.composition import compose, followed_chain
 from ocw_sidecar.daemon import Daemon
 from ocw_sidecar.pipeline.bells import Bells
 from ocw_sidecar.pipeline.bench import Bench
@@ -47,9 +47,10 @@ async def run(settings: Settings, *, ports: Ports | None = None, stop: asyncio.E
     stop = stop or asyncio.Event()
     with locked(settings.home), _stopped_by_signals(stop):
         async with AsyncExitStack() as opened:
-            if ports is None:
-                ports = await opened.enter_async_context(real_ports(settings))
             database = await opened.enter_async_context(open_database(settings))
+            if ports is None:
+                genesis = await followed_chain(settings, database)
+                ports = await opened.enter_async_context(real_ports(settings, genesis))
             bench = await opened.enter_async_context(bench_on(database, settings, ports))
             await adopt_tokens(settings.home, SqlCallers(database), now=ports.now())
             tasks = await opened.enter_async_context(open_tasks(settings))

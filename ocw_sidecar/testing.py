@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from caregrid.chain import calls
-from caregrid.fhir import FirstLevelValidator
+from caregrid.fhir import FhirValidator
 from caregrid.testing import MemoryChain, MemoryKeyStore, MemoryObjectStore, MemorySubmitter
 from ocw_sidecar.adapters.opening import open_database
 from ocw_sidecar.pipeline.intake import Intake
@@ -74,7 +74,7 @@ async def memory_world() -> World:
         submitter=submitter,
         store=store,
         key_store=MemoryKeyStore(),
-        validator=FirstLevelValidator(),
+        validator=FhirValidator(),
     )
     return World(chain=chain, submitter=submitter, store=store, ports=ports)
 

@@ -6,9 +6,9 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from caregrid.chain import SubstrateChain, SubstrateSubmitter
+from caregrid.chain import Genesis, SubstrateChain, SubstrateSubmitter
 from caregrid.errors import ConfigInvalid, InputMissing
-from caregrid.fhir import FirstLevelValidator
+from caregrid.fhir import FhirValidator
 from caregrid.keys import FileKeyStore, Identity
 from caregrid.storage import DeossStore
 from ocw_sidecar.ports import Ports
@@ -23,8 +23,12 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def real_ports(settings: Settings) -> AsyncIterator[Ports]:
+async def real_ports(settings: Settings, genesis: bytes | None = None) -> AsyncIterator[Ports]:
     """Open everything the settings name; close it at the end.
+
+    Args:
+        settings: what to open.
+        genesis: block 0 of the chain that was followed before; an endpoint of another one never serves.
 
     Raises:
         ConfigInvalid: a key file or the passphrase file is not there.
@@ -33,12 +37,15 @@ async def real_ports(settings: Settings) -> AsyncIterator[Ports]:
     passphrase = await asyncio.to_thread(_read_passphrase, settings.passphrase_path)
     identity = await asyncio.to_thread(_load, Identity.load, settings.operator_path, passphrase)
     key_store = await asyncio.to_thread(_load, FileKeyStore.open, settings.key_store_path, passphrase)
-    validator = FirstLevelValidator()
+    validator = FhirValidator()
     await asyncio.to_thread(validator.warm_up)
     async with AsyncExitStack() as opened:
-        chain = SubstrateChain(settings.chain_urls)
+        same = Genesis(genesis)
+        chain = SubstrateChain(settings.chain_urls, genesis=same)
         opened.push_async_callback(chain.close)
-        submitter = SubstrateSubmitter(settings.chain_urls, account=identity.account, sign=identity.sign)
+        submitter = SubstrateSubmitter(
+            settings.chain_urls, account=identity.account, sign=identity.sign, genesis=same
+        )
         opened.push_async_callback(submitter.close)
         store = DeossStore(settings.gateway_url, identity.account, identity.sign, settings.territory)
         opened.push_async_callback(store.close)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.callers.port import Callers
     from ocw_sidecar.ledger.port import Ledger
     from ocw_sidecar.metrics import Metrics
+    from ocw_sidecar.notifications.port import Outbox
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.intake import Intake
     from ocw_sidecar.pipeline.patients import Patients
@@ -46,6 +47,7 @@ class Api:
     search: Search
     metrics: Metrics | None = None
     ledger: Ledger | None = None  #: has what is in escrow
+    outbox: Outbox | None = None  #: has what could not be delivered
     more: Sequence[Route] = ()  #: of other parts of the sidecar
 
 
@@ -77,6 +79,6 @@ def _handlers(api: Api, limits: Limits, operators: Operators) -> Handlers:
         batches=Batches(bench, api.intake, limits),
         patients=PatientHandlers(bench, api.patients),
         records=Records(bench, Readers(bench.ports.chain, operators), limits, api.ledger),
-        failures=Failures(bench),
-        health=Health(bench, api.intake, api.metrics),
+        failures=Failures(bench, api.outbox),
+        health=Health(bench, api.intake, metrics=api.metrics, outbox=api.outbox),
     )

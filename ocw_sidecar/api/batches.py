@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -13,11 +12,11 @@ from caregrid.errors import CaregridError, InputTooLarge
 from ocw_sidecar.api import models, requests
 from ocw_sidecar.api.answers import fault_error
 from ocw_sidecar.api.callers import CALLER
-from ocw_sidecar.api.ndjson import lines, read_line
+from ocw_sidecar.api.ndjson import Line, lines, read_line
 from ocw_sidecar.pipeline.intake import Offer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 
     from ocw_sidecar.api.limits import Limits
     from ocw_sidecar.pipeline.bench import Bench
@@ -27,8 +26,14 @@ if TYPE_CHECKING:
 
 NDJSON: Final = "application/x-ndjson"
 
-#: Lines being made durable at once; they share the database's commits.
-WINDOW: Final = 64
+#: Lines that are taken in, made durable and answered together; also what the event loop does without a pause.
+GROUP_LINES: Final = 32
+
+#: A group ends with the line that brings it here, and is held in memory until it is durable.
+GROUP_BYTES: Final = 256 * 1024
+
+#: Groups under way at once, of one request.
+WINDOW: Final = 4
 
 #: A caller who does not read his answers for so long is gone.
 WRITE_TIMEOUT_S: Final = 60.0
@@ -36,7 +41,8 @@ WRITE_TIMEOUT_S: Final = 60.0
 #: A longer line is parsed beside the event loop.
 _PARSE_ASIDE_BYTES: Final = 64 * 1024
 
-_Answers = asyncio.Queue["asyncio.Task[models.LineAnswer] | None"]
+_Lines = list[tuple[int, bytes | None]]
+_Answers = asyncio.Queue["asyncio.Task[list[models.LineAnswer]] | None"]
 
 
 class Batches:
@@ -82,24 +88,33 @@ class _Batch:
         self._key = request.headers.get("Idempotency-Key")
         requests.idempotency_of(request, self._key)  # refuses a bad one before the answer begins
         self._window = asyncio.Semaphore(WINDOW)
+        self._read = 0  # lines
 
     async def read(self, content: AsyncIterator[bytes], group: asyncio.TaskGroup, answers: _Answers) -> None:
-        """Start work on each line; answers come in the lines' order."""
-        number = 0
+        """Start work on lines as they come; answers come in the lines' order."""
         try:
-            async for text in lines(self._bounded(content), self._settings.line_limit):
-                number += 1
-                if number > self._settings.batch_lines:
-                    raise InputTooLarge(
-                        f"a batch has at most {self._settings.batch_lines} lines; send the rest in another",
-                        limit=self._settings.batch_lines,
-                    )
-                if text is None or text.strip():
+            async for texts in lines(self._bounded(content), self._settings.line_limit):
+                fault = self._excess(len(texts))
+                for some in _groups(self._numbered(texts)):
                     await self._window.acquire()
-                    answers.put_nowait(group.create_task(self._answer(number, text)))
+                    answers.put_nowait(group.create_task(self._answer(some)))
+                if fault is not None:
+                    raise fault
         except CaregridError as exc:
-            answers.put_nowait(group.create_task(_refusal(number + 1, exc)))
+            answers.put_nowait(group.create_task(_refusals([self._read + 1], exc)))
         answers.put_nowait(None)
+
+    def _excess(self, count: int) -> InputTooLarge | None:
+        limit = self._settings.batch_lines
+        if self._read + count <= limit:
+            return None
+        return InputTooLarge(f"a batch has at most {limit} lines; send the rest in another", limit=limit)
+
+    def _numbered(self, texts: Sequence[bytes | None]) -> Iterator[tuple[int, bytes | None]]:
+        for text in texts[: self._settings.batch_lines - self._read]:
+            self._read += 1
+            if text is None or text.strip():
+                yield self._read, text
 
     async def _bounded(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         received = 0
@@ -109,33 +124,43 @@ class _Batch:
                 raise InputTooLarge(limit=self._settings.batch_limit)
             yield chunk
 
-    async def _answer(self, number: int, text: bytes | None) -> models.LineAnswer:
+    async def _answer(self, some: _Lines) -> list[models.LineAnswer]:
+        numbers = [number for number, _ in some]
         try:
-            await self._limits.request(self._request[CALLER])
-            taken = await self._take(number, text)
-        except CaregridError as exc:
-            return await _refusal(number, exc)
-        except Exception as exc:  # noqa: BLE001 - a bug at one line must not stop the others
-            return await _refusal(number, fault_error(exc))
+            await self._limits.request(self._request[CALLER], count=len(some))
+            outcomes = await self._take(some)
+        except Exception as exc:  # noqa: BLE001 - a bug at some lines must not stop the others
+            return await _refusals(numbers, exc)
         finally:
             self._window.release()
-        return models.LineAnswer(line=number, submission=taken.submission_id.hex(), state=taken.state)
+        return [_answer(number, outcome) for number, outcome in zip(numbers, outcomes, strict=True)]
 
-    async def _take(self, number: int, text: bytes | None) -> Submission:
+    async def _take(self, some: _Lines) -> list[Submission | Exception]:
+        found = [await self._offered(number, text) for number, text in some]
+        offered = [each for each in found if not isinstance(each, Exception)]
+        taken = iter(await self._intake.take_all(offered) if offered else [])
+        return [each if isinstance(each, Exception) else next(taken) for each in found]
+
+    async def _offered(self, number: int, text: bytes | None) -> tuple[Offer, bytes] | Exception:
+        try:
+            line = await self._line(text)
+            key = self._line_key(number) if line.key is None else line.key
+            offer = Offer(
+                patient_id=line.patient_id,
+                format=self._format,
+                announced=len(line.resource),
+                idempotency=requests.idempotency_of(self._request, key),
+                submitter=self._request[CALLER].account,
+            )
+        except Exception as exc:  # noqa: BLE001 - a bug at one line must not stop the others
+            return exc
+        return offer, line.resource
+
+    async def _line(self, text: bytes | None) -> Line:
         limit = self._settings.line_limit
         if text is not None and len(text) > _PARSE_ASIDE_BYTES:
-            line = await asyncio.to_thread(read_line, text, limit)
-        else:
-            line = read_line(text, limit)
-        key = self._line_key(number) if line.key is None else line.key
-        offer = Offer(
-            patient_id=line.patient_id,
-            format=self._format,
-            announced=len(line.resource),
-            idempotency=requests.idempotency_of(self._request, key),
-        )
-        async with aclosing(_once(line.resource)) as content:
-            return await self._intake.take(offer, content)
+            return await asyncio.to_thread(read_line, text, limit)
+        return read_line(text, limit)
 
     def _line_key(self, number: int) -> str | None:
         if self._key is None:
@@ -143,9 +168,22 @@ class _Batch:
         return hashlib.sha256(f"{self._key}\n{number}".encode()).hexdigest()
 
 
+def _groups(numbered: Iterable[tuple[int, bytes | None]]) -> Iterator[_Lines]:
+    some: _Lines = []
+    size = 0
+    for number, text in numbered:
+        some.append((number, text))
+        size += len(text or b"")
+        if len(some) == GROUP_LINES or size >= GROUP_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
 async def _write(response: web.StreamResponse, answers: _Answers) -> None:
     while (task := await answers.get()) is not None:
-        text = (await task).model_dump_json(exclude_unset=True) + "\n"
+        text = "".join(answer.model_dump_json(exclude_unset=True) + "\n" for answer in await task)
         try:
             async with asyncio.timeout(WRITE_TIMEOUT_S):
                 await response.write(text.encode())
@@ -153,8 +191,15 @@ async def _write(response: web.StreamResponse, answers: _Answers) -> None:
             raise ConnectionResetError("the caller does not read") from exc
 
 
-async def _refusal(number: int, error: CaregridError) -> models.LineAnswer:
-    return models.LineAnswer(line=number, error=models.Fault(code=error.code, message=str(error)))
+def _answer(number: int, outcome: Submission | Exception) -> models.LineAnswer:
+    if isinstance(outcome, Exception):
+        error = outcome if isinstance(outcome, CaregridError) else fault_error(outcome)
+        return models.LineAnswer(line=number, error=models.Fault(code=error.code, message=str(error)))
+    return models.LineAnswer(line=number, submission=outcome.submission_id.hex(), state=outcome.state)
+
+
+async def _refusals(numbers: Sequence[int], error: Exception) -> list[models.LineAnswer]:
+    return [_answer(number, error) for number in numbers]
 
 
 async def _once(content: bytes) -> AsyncGenerator[bytes, None]:

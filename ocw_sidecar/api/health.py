@@ -14,12 +14,13 @@ from ocw_sidecar.api import models
 from ocw_sidecar.api.replies import reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from prometheus_client.metrics_core import Metric
 
     from caregrid.errors import Recoverable
     from ocw_sidecar.metrics import Metrics
+    from ocw_sidecar.notifications.port import Outbox
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.intake import Intake
     from ocw_sidecar.pipeline.items import Tally, Trouble
@@ -31,8 +32,10 @@ METRICS_TYPE = "text/plain"
 class Health:
     """`/livez`, `/readyz` and `/metrics`."""
 
-    def __init__(self, bench: Bench, intake: Intake, metrics: Metrics | None) -> None:
-        self._bench, self._intake, self._metrics = bench, intake, metrics
+    def __init__(
+        self, bench: Bench, intake: Intake, *, metrics: Metrics | None, outbox: Outbox | None
+    ) -> None:
+        self._bench, self._intake, self._metrics, self._outbox = bench, intake, metrics, outbox
 
     async def livez(self, _request: web.Request) -> web.Response:
         """Answer at all."""
@@ -58,6 +61,7 @@ class Health:
     async def metrics(self, _request: web.Request) -> web.Response:
         """Answer in Prometheus' text format."""
         queue = self._bench.queue
+        deliveries = {} if self._outbox is None else await self._outbox.tallies()
         oldest = await queue.oldest_open()
         age_s = 0.0 if oldest is None else (self._bench.ports.now() - oldest).total_seconds()
         registry = CollectorRegistry()
@@ -66,6 +70,7 @@ class Health:
                 [
                     *_tallies(await queue.tallies()),
                     _troubles(await queue.troubles()),
+                    _deliveries(deliveries),
                     _gauge("oldest_open_age_seconds", "How long the oldest item waits.", max(age_s, 0.0)),
                     _gauge("free_disk_bytes", "Free disk for the queue.", self._bench.spool.free_bytes()),
                     CounterMetricFamily(
@@ -104,6 +109,13 @@ def _tallies(tallies: list[Tally]) -> Iterator[GaugeMetricFamily]:
         sizes.add_metric([tally.kind, tally.state], tally.bytes)
     yield items
     yield sizes
+
+
+def _deliveries(tallies: Mapping[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily("caregrid_deliveries", "Notices on their way to channels.", labels=["state"])
+    for state, items in tallies.items():
+        family.add_metric([state], items)
+    return family
 
 
 def _troubles(troubles: list[Trouble]) -> GaugeMetricFamily:

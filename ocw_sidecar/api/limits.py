@@ -44,13 +44,13 @@ class Limits:
         self._uploads, self._per_caller = settings.uploads, settings.uploads_per_caller
         self._arriving: Counter[bytes] = Counter()
 
-    async def request(self, caller: Caller) -> None:
-        """Count a request.
+    async def request(self, caller: Caller, *, count: int = 1) -> None:
+        """Count a request, or several at once.
 
         Raises:
             RateLimited: the caller made too many.
         """
-        await self._hit(self._many, self._requests, caller.id.hex())
+        await self._hit(self._many, self._requests, caller.id.hex(), count)
 
     async def key_release(self, caller: Caller) -> None:
         """Count a request for a data key; raises as `request`."""
@@ -93,8 +93,10 @@ class Limits:
                 del self._arriving[caller.id]
 
     @staticmethod
-    async def _hit(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItemPerMinute, who: str) -> None:
-        if not await limiter.hit(item, who):
+    async def _hit(
+        limiter: SlidingWindowCounterRateLimiter, item: RateLimitItemPerMinute, who: str, count: int = 1
+    ) -> None:
+        if not await limiter.hit(item, who, cost=count):
             raise await _limited(limiter, item, who)
 
 

@@ -200,6 +200,12 @@ class Replayed(Given):
     replayed: Annotated[int, Field(ge=0)]
 
 
+class AllReplayed(Replayed):
+    """Records and packs that were given another chance, and what else was."""
+
+    deliveries: Annotated[int, Field(ge=0, description="Notices that could not be delivered.")]
+
+
 class BatchLine(Taken):
     """One line of a batch; the resource is kept byte for byte as it stands there."""
 

@@ -34,18 +34,23 @@ class Line:
     key: str | None
 
 
-async def lines(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes | None]:
-    """Yield lines without their end; for one that is too long `TOO_LONG`, and its bytes are dropped."""
+async def lines(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[list[bytes | None]]:
+    """Yield the lines that each chunk completes, without their ends.
+
+    For one that is too long it is `TOO_LONG`, and its bytes are dropped.
+    """
     held, dropping = bytearray(), False
     async for chunk in chunks:
         *ends, rest = chunk.split(b"\n")
+        found: list[bytes | None] = []
         for end in ends:
-            yield TOO_LONG if dropping or len(held) + len(end) > limit else bytes(held) + end
+            found.append(TOO_LONG if dropping or len(held) + len(end) > limit else bytes(held) + end)
             held, dropping = bytearray(), False
         dropping = dropping or len(held) + len(rest) > limit
         held = bytearray() if dropping else held + rest
+        yield found
     if dropping or held:
-        yield TOO_LONG if dropping else bytes(held)
+        yield [TOO_LONG if dropping else bytes(held)]
 
 
 def read_line(text: bytes | None, limit: int) -> Line:

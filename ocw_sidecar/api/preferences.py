@@ -97,7 +97,8 @@ class PreferenceHandlers:
     async def put(self, request: web.Request) -> web.Response:
         """Set the channels; what waits for one goes the new way."""
         account = self._account(request)
-        if Scope.OPERATE not in request[CALLER].scopes:
+        # Whoever submits is told of his failures, and chooses a way before the first.
+        if not request[CALLER].scopes & {Scope.OPERATE, Scope.SUBMIT}:
             await self._preferences.require_known(account)
         wanted = await requests.json_body(request, PreferencesIn)
         try:

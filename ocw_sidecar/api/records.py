@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.api.limits import Limits
     from ocw_sidecar.api.operators import Access, Readers
     from ocw_sidecar.ledger.port import Ledger
+    from ocw_sidecar.notifications.port import Outbox
     from ocw_sidecar.pipeline.bench import Bench
 
 log = structlog.get_logger()
@@ -70,15 +71,17 @@ class Records:
 class Failures:
     """The resource `/v1/failures`."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, bench: Bench, outbox: Outbox | None) -> None:
+        self._bench, self._outbox = bench, outbox
 
     async def replay(self, _request: web.Request) -> web.Response:
-        """Give everything that failed another chance."""
-        replayed = await self._bench.queue.replay_failed(now=self._bench.ports.now())
+        """Give everything that failed another chance: records on their way, and notices to whomever."""
+        now = self._bench.ports.now()
+        replayed = await self._bench.queue.replay_failed(now=now)
+        deliveries = 0 if self._outbox is None else await self._outbox.replay_failed(None, now)
         self._bench.bells.ring_all()
-        log.info("failures_replayed", jobs=replayed)
-        return reply(models.Replayed(replayed=replayed))
+        log.info("failures_replayed", jobs=replayed, deliveries=deliveries)
+        return reply(models.AllReplayed(replayed=replayed, deliveries=deliveries))
 
 
 async def whoami(request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 from email.message import Message
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -61,6 +62,7 @@ def offer_of(request: web.Request) -> Offer:
         format=format_of(request.headers.get("Content-Type", "")),
         announced=request.content_length,
         idempotency=idempotency_of(request, request.headers.get("Idempotency-Key")),
+        submitter=request[CALLER].account,
     )
 
 
@@ -77,6 +79,7 @@ def idempotency_of(request: web.Request, key: str | None) -> bytes | None:
     return idempotency_digest(request[CALLER].id, key)
 
 
+@lru_cache(maxsize=256)
 def format_of(content_type: str) -> RecordFormat:
     """Return the format that a `Content-Type` names; FHIR without version is R4.
 
@@ -138,6 +141,8 @@ async def content_of(request: web.Request) -> AsyncGenerator[bytes, None]:
 
 
 async def _read(request: web.Request) -> bytes:
+    if request.content.is_eof():
+        return await request.content.read(_CHUNK_SIZE)  # all of it is here: nothing to wait for
     try:
         async with asyncio.timeout(BODY_STALL_TIMEOUT_S):
             return await request.content.read(_CHUNK_SIZE)

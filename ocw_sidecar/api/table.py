@@ -176,7 +176,7 @@ def _operating(to: Handlers) -> Sequence[Route]:
             handler=to.failures.replay,
             summary="Give everything that failed another chance",
             scope=Scope.OPERATE,
-            answers=(Answer(status=200, description="How much.", model=models.Replayed),),
+            answers=(Answer(status=200, description="How much.", model=models.AllReplayed),),
         ),
         Route(
             method="GET",

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 import structlog
 
-from caregrid.errors import ConfigInvalid, ProtocolViolation, Recoverable
+from caregrid.errors import ConfigInvalid, ProtocolViolation, Recoverable, StateDiscarded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from caregrid.chain.port import BlockRef, Chain, FinalizedBlock
-    from ocw_sidecar.clock.port import BlockLog
+    from caregrid.errors import CaregridError
+    from ocw_sidecar.clock.port import BlockLog, Position
     from ocw_sidecar.metrics import Metrics
     from ocw_sidecar.settings.clock import ClockSettings
 
@@ -25,7 +26,8 @@ class Follower:
     """Takes every finalized block in, and says so when the newest has been reached.
 
     `restore` is called on the very first start, before anything is followed, with the block whose state is to
-    be taken over. `wake` is called with a block's number when the sidecar is no further behind than
+    be taken over; and again when no node keeps the blocks that are missing, where the settings allow that.
+    `wake` is called with a block's number when the sidecar is no further behind than
     `near_head`; while it catches up nobody is woken, so that what became due meanwhile comes as one.
     """
 
@@ -43,21 +45,31 @@ class Follower:
         self._restore, self._wake = restore, wake
         self._head = -1
         self._failures = 0
+        self._discarded = False
 
     async def run(self) -> None:
         """Follow until cancelled; wait out a chain or a database that does not answer.
 
         Raises:
             ConfigInvalid: the endpoint serves another chain than the one that was followed before.
+            StateDiscarded: no node keeps the next block's events, and the settings say to stop then.
         """
         while True:
             try:
                 await self._follow()
+            except StateDiscarded as exc:
+                if self._settings.on_discarded_state == "stop":
+                    raise
+                self._discarded = True
+                await self._wait(exc)
             except Recoverable as exc:
-                if not self._failures:
-                    log.warning("clock_waits", reason=exc.code)
-                await asyncio.sleep(self._pause_s())
-                self._failures += 1
+                await self._wait(exc)
+
+    async def _wait(self, fault: CaregridError) -> None:
+        if not self._failures:
+            log.warning("clock_waits", reason=fault.code)
+        await asyncio.sleep(self._pause_s())
+        self._failures += 1
 
     def _pause_s(self) -> float:
         doubled = self._settings.retry_s * 2.0 ** min(self._failures, 16)
@@ -98,17 +110,27 @@ class Follower:
                 f"block {position.block.number} is not the one that was followed before: the chain was "
                 "started anew; set chain_urls back, or run `caregrid sidecar rebuild` to follow the new one"
             )
+        if self._discarded:
+            return await self._begin_again(position)
         return position.block.number
+
+    async def _begin_again(self, last: Position) -> int:
+        """Leave out the blocks that cannot be had; nobody is told of what happened in them."""
+        await self._log.forget()
+        log.warning("clock_begins_again", last_block=last.block.number)
+        self._metrics.clock_rebuilt()
+        return await self._begin(last.genesis)
 
     async def _begin(self, genesis: bytes) -> int:
         start_block = self._settings.start_block
-        if start_block is None:
+        if start_block is None or self._discarded:
             block = await self._chain.finalized_head()
             await self._restore(block)
         else:
             block = await self._block(start_block - 1)
         if not await self._log.begin(block, genesis):
             return await self.prepare()
+        self._discarded = False
         log.info("clock_begins", block=block.number)
         return block.number
 

@@ -79,6 +79,21 @@ class Outbox(ABC):
         """Try again what was given up, of one recipient or of all; return the number of deliveries."""
 
     @abstractmethod
+    async def pull(self, *, now: datetime, leased: datetime, rested: datetime) -> int:
+        """Wake channels that wait for longer than they ever do: the wall clock was set back.
+
+        What waits for a time of day goes on waiting for it.
+
+        Args:
+            now: what is woken is due then.
+            leased: the end of a lease that begins now; none ends later.
+            rested: the end of the longest rest that begins now; none ends later.
+
+        Returns:
+            The number of leases, channels and deliveries that were changed.
+        """
+
+    @abstractmethod
     async def tallies(self) -> Mapping[str, int]:
         """Return the number of deliveries that wait, and of those that were given up."""
 

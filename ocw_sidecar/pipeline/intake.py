@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +28,7 @@ from ocw_sidecar.pipeline.room import Room
 from ocw_sidecar.pipeline.spool import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.items import Submission
@@ -50,6 +51,7 @@ class Offer:
     format: RecordFormat
     announced: int | None  #: plaintext bytes, where the caller knows
     idempotency: bytes | None  #: SHA-256 over caller and key
+    submitter: bytes | None = None  #: the account that is told of failures, beside the organisation
 
     def __post_init__(self) -> None:
         if len(self.patient_id) != PATIENT_ID_LEN:
@@ -97,25 +99,54 @@ class Intake:
             InputEmpty, InputTooLarge: there is no content, or too much.
             Conflict: the idempotency key was used for another patient or format.
         """
-        if (known := await self._known(offer)) is not None:
+        if (known := _same(offer, await self._known([offer]))) is not None:
             return known
         await self._require_room(offer)
         async with self._places:
-            collector = Collector(self._bench.spool)
-            try:
-                new = await self._seal(offer, content, collector)
-            except BaseException:
-                await collector.discard()
-                raise
+            new = await self._collect(offer, content)
             return await self._commit(new)
 
-    async def _known(self, offer: Offer) -> Submission | None:
-        if offer.idempotency is None:
-            return None
-        known = await self._bench.queue.find_by_key(offer.idempotency)
-        if known is not None and (known.patient_id, known.format) != (offer.patient_id, offer.format):
-            raise Conflict("this idempotency key was used for another patient or format; use a fresh one")
-        return known
+    async def take_all(self, offered: Sequence[tuple[Offer, bytes]]) -> list[Submission | Exception]:
+        """Take several small contents in, with one sync of the disk; return what became of each.
+
+        What one is refused with stops no other. Together they should be small enough to be held in memory.
+        """
+        async with self._places:
+            known = await self._known([offer for offer, _ in offered])
+            found: list[NewSubmission | Submission | Exception] = []
+            try:
+                for offer, content in offered:
+                    found.append(await self._prepared(offer, content, known))
+            except BaseException:
+                await self._forget([each for each in found if isinstance(each, NewSubmission)])
+                raise
+            fresh = [each for each in found if isinstance(each, NewSubmission)]
+            taken = iter(await self._commit_all(fresh))
+        return [next(taken) if isinstance(each, NewSubmission) else each for each in found]
+
+    async def _known(self, offers: Sequence[Offer]) -> Mapping[bytes, Submission]:
+        keys = [offer.idempotency for offer in offers if offer.idempotency is not None]
+        return await self._bench.queue.find_by_keys(keys) if keys else {}
+
+    async def _prepared(
+        self, offer: Offer, content: bytes, known: Mapping[bytes, Submission]
+    ) -> NewSubmission | Submission | Exception:
+        try:
+            if (same := _same(offer, known)) is not None:
+                return same
+            await self._require_room(offer)
+            async with aclosing(_whole(content)) as chunks:
+                return await self._collect(offer, chunks)
+        except Exception as exc:  # noqa: BLE001 - belongs to whoever offered this one
+            return exc
+
+    async def _collect(self, offer: Offer, content: AsyncIterator[bytes]) -> NewSubmission:
+        collector = Collector(self._bench.spool)
+        try:
+            return await self._seal(offer, content, collector)
+        except BaseException:
+            await collector.discard()
+            raise
 
     async def _require_room(self, offer: Offer) -> None:
         announced = offer.announced or 0
@@ -130,6 +161,7 @@ class Intake:
         async for chunk in _within(self._limit(offer.format), content):
             await collector.take(sealer.update(chunk))
         await collector.take(sealer.finish())
+        self._room.taken(collector.length)
         return NewSubmission(
             submission_id=record_id,
             patient_id=offer.patient_id,
@@ -140,6 +172,7 @@ class Intake:
             wrapped_key=await self._wrap(record_id, data_key),
             idempotency=offer.idempotency,
             received_at=self._bench.ports.now(),
+            submitter=offer.submitter,
         )
 
     async def _wrap(self, record_id: bytes, data_key: bytes) -> bytes:
@@ -155,26 +188,71 @@ class Intake:
         except DatabaseUnreachable:
             raise  # it may have been committed; if it was not, a sweep takes the bytes
         except Exception:
-            await self._forget(new)
+            await self._forget([new])
             raise
-        reach(CrashPoint.ACCEPTED)
-        if submission.submission_id != new.submission_id:
-            await self._forget(new)  # the same key came twice at once, and the other one won
-        self.accepted += 1
-        self._room.taken(new.length)
-        self._bench.bells.ring(Bell.VALIDATE)
-        log.info("submission_accepted", submission=submission.submission_id.hex(), length=submission.length)
+        await self._note([new], [submission])
+        _require_same(new, submission)
         return submission
 
-    async def _forget(self, new: NewSubmission) -> None:
-        if isinstance(new.payload, InSpool):
-            await asyncio.to_thread(self._bench.spool.remove, [new.payload.name])
+    async def _commit_all(self, news: Sequence[NewSubmission]) -> Sequence[Submission | Exception]:
+        if not news:
+            return []
+        reach(CrashPoint.SPOOLED)
+        try:
+            taken = await self._bench.queue.add_all(news)
+        except DatabaseUnreachable as exc:
+            return [exc] * len(news)  # as above
+        except Exception as exc:  # noqa: BLE001 - belongs to whoever offered them
+            await self._forget(news)
+            return [exc] * len(news)
+        await self._note(news, taken)
+        return [_checked(new, kept) for new, kept in zip(news, taken, strict=True)]
+
+    async def _note(self, news: Sequence[NewSubmission], taken: Sequence[Submission]) -> None:
+        reach(CrashPoint.ACCEPTED)
+        # Where the same key came twice at once, and another one won.
+        await self._forget(
+            [new for new, kept in zip(news, taken, strict=True) if new.submission_id != kept.submission_id]
+        )
+        for kept in taken:
+            self.accepted += 1
+            log.info("submission_accepted", submission=kept.submission_id.hex(), length=kept.length)
+        self._bench.bells.ring(Bell.VALIDATE)
+
+    async def _forget(self, news: Sequence[NewSubmission]) -> None:
+        names = [new.payload.name for new in news if isinstance(new.payload, InSpool)]
+        if names:
+            await asyncio.to_thread(self._bench.spool.remove, names)
 
     def _limit(self, record_format: RecordFormat) -> int:
         settings = self._bench.settings
         if record_format in OPAQUE_FORMATS:
             return settings.max_payload
         return min(settings.max_payload, settings.max_fhir_payload)
+
+
+def _same(offer: Offer, known: Mapping[bytes, Submission]) -> Submission | None:
+    had = None if offer.idempotency is None else known.get(offer.idempotency)
+    if had is not None:
+        _require_same(offer, had)
+    return had
+
+
+def _require_same(asked: Offer | NewSubmission, kept: Submission) -> None:
+    if (kept.patient_id, kept.format) != (asked.patient_id, asked.format):
+        raise Conflict("this idempotency key was used for another patient or format; use a fresh one")
+
+
+def _checked(new: NewSubmission, kept: Submission) -> Submission | Exception:
+    try:
+        _require_same(new, kept)
+    except Conflict as exc:
+        return exc
+    return kept
+
+
+async def _whole(content: bytes) -> AsyncGenerator[bytes, None]:
+    yield content
 
 
 async def _within(limit: int, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -43,6 +43,7 @@ class NewSubmission:
     wrapped_key: bytes  #: the data key, wrapped by the key store
     idempotency: bytes | None  #: SHA-256 over caller and key
     received_at: datetime
+    submitter: bytes | None = None  #: the 32-byte account that the caller speaks for, if he does for one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

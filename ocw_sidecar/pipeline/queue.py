@@ -45,8 +45,12 @@ class Queue(ABC):
         """Take a submission in, or return the one that already has this idempotency key."""
 
     @abstractmethod
-    async def find_by_key(self, idempotency: bytes) -> Submission | None:
-        """Return the submission with this idempotency key."""
+    async def add_all(self, news: Sequence[NewSubmission]) -> list[Submission]:
+        """Take submissions in, all or none, each as `add` does."""
+
+    @abstractmethod
+    async def find_by_keys(self, keys: Sequence[bytes]) -> Mapping[bytes, Submission]:
+        """Return the submissions with these idempotency keys, by key."""
 
     @abstractmethod
     async def submission(self, submission_id: bytes) -> Submission | None:

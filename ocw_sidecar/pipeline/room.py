@@ -46,7 +46,7 @@ class Room:
         return None
 
     def taken(self, length: int) -> None:
-        """Count what was taken in."""
+        """Count what is being taken in."""
         self._look.items += 1
         self._look.free -= length
 

@@ -28,6 +28,7 @@ from pydantic_settings import (
 from caregrid.errors import ConfigInvalid, InputInvalid
 from caregrid.keys import decode_account
 from ocw_sidecar.settings.api import ApiSettings
+from ocw_sidecar.settings.chain import ChainSettings
 from ocw_sidecar.settings.clock import ClockSettings
 from ocw_sidecar.settings.database import DatabaseSettings
 from ocw_sidecar.settings.notifications import NotificationSettings
@@ -96,12 +97,12 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=60.0, ge=1)
     tick_s: PositiveFloat = 1.0  #: how often idle workers look without being woken
     drain_s: float = Field(default=20.0, ge=0)  #: what running steps get to finish when the daemon stops
-    validate_batch: PositiveInt = 128
     anchor_batch: PositiveInt = 16  #: packs whose calls go into one submission
     anchor_lanes: int = Field(default=4, ge=1, le=16)  #: submissions that may wait for finality at once
     store_lanes: int = Field(default=2, ge=1, le=16)  #: objects uploaded at once
 
     api: ApiSettings = ApiSettings()
+    chain: ChainSettings = ChainSettings()
     clock: ClockSettings = ClockSettings()
     database: DatabaseSettings = DatabaseSettings()
     notifications: NotificationSettings = NotificationSettings()

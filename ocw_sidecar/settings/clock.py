@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from ocw_sidecar.settings.part import Part
@@ -14,6 +16,7 @@ class ClockSettings(Part):
     storage_health_every: PositiveInt = 100
     integrity_every: PositiveInt = 50
     catch_up_rate: PositiveFloat = 250.0  #: blocks a second, at most, while behind
+    on_discarded_state: Literal["stop", "rebuild"] = "stop"  #: when no node keeps what was missed
     near_head: int = Field(default=2, ge=0)  #: that many blocks behind counts as caught up
     retry_s: PositiveFloat = 1.0  #: after a failed look at the chain; doubled up to `retry_limit_s`
     retry_limit_s: PositiveFloat = 30.0

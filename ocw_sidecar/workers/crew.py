@@ -22,7 +22,7 @@ from ocw_sidecar.workers.storage_health import StorageHealthWorker
 from ocw_sidecar.workers.wall import WallClock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ocw_sidecar.notifications.port import Outbox
     from ocw_sidecar.notifications.preferences import Preferences
@@ -91,7 +91,10 @@ class Crew:
             halted=lambda: tools.watch.paused("notifications"),
         )
         #: Steps that run in every process; several of one name are lanes.
-        self.shared: list[tuple[str, Step]] = [*shared_steps(bench), ("notifications", notifications)]
+        self.shared: list[tuple[str, Step]] = [
+            *shared_steps(bench, desk.metrics.registry),
+            ("notifications", notifications),
+        ]
         #: Steps that submit to the chain.
         self.submitting: list[tuple[str, Step]] = [
             *submitting_steps(bench),
@@ -108,18 +111,19 @@ class Crew:
         }
         self.clock = Clock(desk, tools.watch, tools.tasks, self.intervals)
         self.wall_clock = WallClock(desk, tools.watch, self.wall_jobs)
-        self.jumps = JumpWatch(bench, tools.upkeep, self.wall_clock.realign)
+        self.jumps = JumpWatch(bench, tools.upkeep, tools.outbox, self.wall_clock.realign)
 
     def workers(self) -> list[Worker]:
         """Return what runs in every process."""
         return [self._worker(name, step) for name, step in self.shared]
 
-    def leading(self, election: Election) -> Leading:
-        """Return what runs while this process leads."""
+    def leading(self, election: Election, lasting: Sequence[Callable[[], Awaitable[None]]]) -> Leading:
+        """Return what runs while this process leads; `lasting` is what its workers need to their very end."""
         return Leading(
             election,
             workers=[self._worker(name, step) for name, step in self.submitting],
             endless=[self.clock.run, self.wall_clock.run],
+            lasting=lasting,
             stop=self._tools.stop,
         )
 

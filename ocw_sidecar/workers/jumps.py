@@ -16,10 +16,12 @@ import structlog
 
 from caregrid.errors import Recoverable
 from ocw_sidecar.pipeline.backoff import PASSING_FAULT, REFUSAL
+from ocw_sidecar.workers.notifications import REST, lease_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ocw_sidecar.notifications.port import Outbox
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.upkeep import Upkeep
 
@@ -37,6 +39,7 @@ class JumpWatch:
         self,
         bench: Bench,
         upkeep: Upkeep,
+        outbox: Outbox,
         realign: Callable[[], None],
         *,
         monotonic: Callable[[], float] = time.monotonic,
@@ -46,10 +49,12 @@ class JumpWatch:
         Args:
             bench: its time is the wall clock.
             upkeep: of the queue.
+            outbox: has channels that are leased, and rest, until a time.
             realign: plans wall-clock jobs anew.
             monotonic: seconds that only ever grow.
         """
-        self._bench, self._upkeep, self._realign, self._monotonic = bench, upkeep, realign, monotonic
+        self._bench, self._upkeep, self._outbox = bench, upkeep, outbox
+        self._realign, self._monotonic = realign, monotonic
         self._seen = self._look()
 
     async def run(self) -> None:
@@ -76,6 +81,8 @@ class JumpWatch:
             # Before others find our leases run out, and before ours are taken for stale.
             await self._bench.leases.beat()
             pulled = await self._upkeep.pull_jobs(now=now, horizon=now + self._longest_wait())
+            leased = now + lease_of(self._bench.settings)
+            pulled += await self._outbox.pull(now=now, leased=leased, rested=now + REST.cap)
         except Recoverable as exc:
             log.warning("clock_jump_waits", reason=exc.code)
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from ocw_sidecar.ports import Election
     from ocw_sidecar.workers.loop import Worker
@@ -19,8 +19,9 @@ log = structlog.get_logger()
 class Leading:
     """Starts the leader's tasks on being elected, and ends them on losing the election or on `stop`.
 
-    At `stop` the workers finish the step they are at, as everywhere; the endless tasks are cut short. A lost
-    election cuts all of them short: each step looks at the chain before it sends anything.
+    At `stop` the workers finish the step they are at, as everywhere; the endless tasks are cut short, and at
+    last the lasting ones, which the workers need. A lost election cuts all of them short: each step looks at
+    the chain before it sends anything.
     """
 
     def __init__(
@@ -29,9 +30,11 @@ class Leading:
         *,
         workers: Sequence[Worker],
         endless: Sequence[Callable[[], Awaitable[None]]],
+        lasting: Sequence[Callable[[], Awaitable[None]]] = (),
         stop: asyncio.Event,
     ) -> None:
-        self._election, self._workers, self._endless, self._stop = election, workers, endless, stop
+        self._election, self._workers, self._stop = election, workers, stop
+        self._endless, self._lasting = endless, lasting
 
     async def run(self) -> None:
         """Lead whenever elected, until `stop`.
@@ -46,18 +49,16 @@ class Leading:
 
     async def _lead(self) -> None:
         async with asyncio.TaskGroup() as group:
+            # First, so that they run before anybody needs them.
+            lasting = [group.create_task(_run(each)) for each in self._lasting]
             endless = [group.create_task(_run(each)) for each in self._endless]
             workers = [group.create_task(each.run(), name=each.name) for each in self._workers]
-            group.create_task(self._end(endless, workers))
-
-    async def _end(
-        self, endless: Sequence[asyncio.Task[None]], workers: Sequence[asyncio.Task[None]]
-    ) -> None:
-        lost = await self._wait(leads=False)
-        for task in endless:
-            task.cancel()
-        for task in workers if lost else ():
-            task.cancel()
+            lost = await self._wait(leads=False)
+            _cancel(endless)
+            _cancel([*workers, *lasting] if lost else [])
+            if working := [*endless, *workers]:
+                await asyncio.wait(working)
+            _cancel(lasting)
 
     async def _wait(self, *, leads: bool) -> bool:
         """Wait for the election's word; return False when it is time to stop."""
@@ -68,6 +69,11 @@ class Leading:
             word.cancel()
             end.cancel()
         return not self._stop.is_set()
+
+
+def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def _run(endless: Callable[[], Awaitable[None]]) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.notifications.port import Notices, Outbox
     from ocw_sidecar.notifications.preferences import Preferences
     from ocw_sidecar.pipeline.bench import Bench
+    from ocw_sidecar.settings import Settings
 
 #: Above every channel's own deadline; past it the channel itself hangs.
 SEND_TIMEOUT_S: Final = 20.0
@@ -47,6 +48,11 @@ PURGE_BATCH: Final = 500
 REST: Final = Backoff(base=timedelta(seconds=2), cap=timedelta(minutes=15), jitter=0.3, max_attempts=None)
 
 log = structlog.get_logger()
+
+
+def lease_of(settings: Settings) -> timedelta:
+    """Return for how long a lane holds a channel unless it says more."""
+    return timedelta(seconds=max(settings.lease_s, 2 * SEND_TIMEOUT_S))
 
 
 class NotificationStep(Step):
@@ -77,7 +83,7 @@ class NotificationStep(Step):
         self._notices, self._outbox, self._preferences = notices, outbox, preferences
         self._stop, self._halted = stop or asyncio.Event(), halted
         self._settings = bench.settings.notifications
-        self._lease = timedelta(seconds=max(bench.settings.lease_s, 2 * SEND_TIMEOUT_S))
+        self._lease = lease_of(bench.settings)
         self._begun = False
         self._purged_at: datetime | None = None
 

@@ -177,7 +177,7 @@ class Job:
 
 def _first_issue(item: ItemStatus) -> str:
     issue = (item.outcome or {})["issue"][0]
-    return f"{issue.get('diagnostics')} ({', '.join(issue.get('expression', []))})"
+    return f"{issue['details']['text']} ({', '.join(issue.get('expression', []))})"
 
 
 def _anchored_facts(submissions: list[SubmissionStatus], scan: Path) -> dict[str, Any]:

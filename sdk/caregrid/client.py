@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from caregrid.chain import Chain, Grant, Receipt, Record, Submitter
     from caregrid.feed import FeedEvent
+    from caregrid.preferences import ChannelChoice, ChannelStatus
     from caregrid.statuses import BatchAnswer, BatchItem, FoundRecord, SubmissionStatus
     from caregrid.storage import ObjectStore
 
@@ -332,6 +333,32 @@ class EmrClient:
         if self.sidecar is None:
             raise errors.ConfigInvalid("notices come from a custodian's sidecar; name one in the profile")
         return self.sidecar.feed(after=after)
+
+    async def preferences(self) -> list[ChannelStatus]:
+        """Return the channels that the sidecar tells this identity's account by.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+        """
+        return await self._managed().preferences()
+
+    async def set_preferences(self, channels: Sequence[ChannelChoice]) -> list[ChannelStatus]:
+        """Set the channels that the sidecar tells this identity's account by; see `caregrid.preferences`.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+            ChannelRefused: one may not be used.
+            AccessRefused: the sidecar does not know this account yet.
+        """
+        return await self._managed().set_preferences(channels)
+
+    async def replay_deliveries(self) -> int:
+        """Have this account's notices that could not be delivered sent again; return how many.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+        """
+        return await self._managed().replay_deliveries()
 
     async def _data_key(self, record: Record) -> bytes:
         grant = await self.chain.grant(RecordScope(record_id=record.record_id), self.identity.account)

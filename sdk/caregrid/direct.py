@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from caregrid import errors
 from caregrid.chain import Inline, RecordScope, calls
-from caregrid.fhir import FirstLevelValidator, is_bundle
+from caregrid.fhir import FhirValidator, is_bundle
 from caregrid.intake import ItemStatus, SubmissionStatus
 from caregrid.keys import wrap_data_key
 from caregrid.proofs import manifest_root
@@ -85,7 +85,7 @@ def _require_valid(content: bytes | Path, record_format: RecordFormat) -> None:
     data = content if isinstance(content, bytes) else content.read_bytes()
     if record_format in _FHIR and is_bundle(data):
         raise errors.InputInvalid("a Bundle is taken apart by a sidecar; submit its resources one by one")
-    verdict = FirstLevelValidator().validate(data, record_format)
+    verdict = FhirValidator().validate(data, record_format)
     if not verdict.valid:
         raise errors.ValidationFailed(outcome=verdict.outcome)
 

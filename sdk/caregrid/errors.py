@@ -24,6 +24,7 @@
         │   ├── InputTooLarge
         │   ├── JsonBroken
         │   ├── MediaTypeUnsupported
+        │   ├── DefinitionUnusable
         │   ├── ContentAltered
         │   ├── WorkerUnknown
         │   ├── Conflict
@@ -243,6 +244,13 @@ class MediaTypeUnsupported(InputInvalid):
 
     code = "MEDIA_TYPE_UNSUPPORTED"
     exit_code = 70
+
+
+class DefinitionUnusable(InputInvalid):
+    """A profile, value set or code system cannot be used; the message says which and why."""
+
+    code = "DEFINITION_UNUSABLE"
+    exit_code = 74
 
 
 class ContentAltered(InputInvalid):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from caregrid import errors
 from caregrid.feed import FeedReader
+from caregrid.preferences import PreferenceKeeper
 from caregrid.records import PATIENT_ID_LEN, RecordFormat
 from caregrid.statuses import (
     BatchAnswer,
@@ -52,7 +53,7 @@ _CONTENT_TYPES: Final = {
 }
 
 
-class SidecarClient(FeedReader):
+class SidecarClient(FeedReader, PreferenceKeeper):
     """A sidecar's API, used with one bearer token or signed by one account. Constructing does no I/O."""
 
     def __init__(self, url: str, token: str | None = None, *, identity: Identity | None = None) -> None:
@@ -220,9 +221,9 @@ class SidecarClient(FeedReader):
         return bytes.fromhex(answer["wrapped"])
 
     async def replay_failures(self) -> int:
-        """Give everything that failed another chance; return how much that is."""
+        """Give everything that failed another chance, undelivered notices too; return how much that is."""
         answer = await self.transport.json("POST", "/v1/failures/replay")
-        return int(answer["replayed"])
+        return int(answer["replayed"]) + int(answer["deliveries"])
 
     async def ready(self) -> dict[str, Any]:
         """Say whether the sidecar takes submissions in, and if not why."""

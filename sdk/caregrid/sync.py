@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from caregrid.chain import Grant, Receipt, Record
     from caregrid.feed import FeedEvent
+    from caregrid.preferences import ChannelChoice, ChannelStatus
     from caregrid.statuses import BatchAnswer, BatchItem, FoundRecord, SubmissionStatus
 
 T = TypeVar("T")
@@ -135,6 +136,18 @@ class EmrClient:
                 yield self._run(_next(events))
         finally:
             self._run(events.aclose())
+
+    def preferences(self) -> list[ChannelStatus]:
+        """As :meth:`caregrid.client.EmrClient.preferences`."""
+        return self._run(self._client.preferences())
+
+    def set_preferences(self, channels: Sequence[ChannelChoice]) -> list[ChannelStatus]:
+        """As :meth:`caregrid.client.EmrClient.set_preferences`."""
+        return self._run(self._client.set_preferences(channels))
+
+    def replay_deliveries(self) -> int:
+        """As :meth:`caregrid.client.EmrClient.replay_deliveries`."""
+        return self._run(self._client.replay_deliveries())
 
     def _each(self, found: AsyncGenerator[T]) -> Generator[T]:
         try:

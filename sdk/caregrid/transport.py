@@ -34,6 +34,7 @@ _ERRORS: Final = {
         errors.AccessRefused,
         errors.ChainTimeout,
         errors.ChainUnreachable,
+        errors.ChannelRefused,
         errors.ClockSkewed,
         errors.Conflict,
         errors.ContentAltered,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from ocw_sidecar.pipeline.items import (
     RejectedWhole,
 )
 from ocw_sidecar.pipeline.states import Stage
+from ocw_sidecar.ports import utc_now
 
 if TYPE_CHECKING:
     from ocw_sidecar.adapters.sql import Database, Session
@@ -86,6 +87,11 @@ def channel(
         kinds=kinds,
         digest_minute=digest_minute,
     )
+
+
+def failed_record(number: int = 9, *, submitter: bytes | None = None) -> dict[str, bytes | None]:
+    """Return a record that failed, as a statement returns it."""
+    return {"submission": bytes([number]) * 16, "submitter": submitter}
 
 
 def numbers(turn: Turn) -> list[str | int]:
@@ -195,9 +201,9 @@ async def test_whoever_oversees_is_told_of_failures(room: Room) -> None:
     """A step says what failed in its own transaction, and need not know to whom."""
 
     def fail(db: Session) -> None:
-        tell_failed(db, "submission", b"s" * 16, records=2, reason="A_CODE")
-        tell_failed(db, "pack", b"p" * 16, records=1, reason="Jane Doe's record")
-        tell_failed(db, "pack", b"q" * 16, records=0, reason="A_CODE")
+        tell_failed(db, "submission", b"s" * 16, [failed_record(0x73)] * 2, reason="A_CODE")
+        tell_failed(db, "pack", b"p" * 16, [failed_record()], reason="Jane Doe's record")
+        tell_failed(db, "pack", b"q" * 16, [], reason="A_CODE")
 
     await room.database.write(fail)
     await room.notices.oversee(BOB)
@@ -211,6 +217,57 @@ async def test_whoever_oversees_is_told_of_failures(room: Room) -> None:
     assert ("70" * 16, 1, "UNNAMED") == tuple(
         second.notice.facts[name] for name in ("pack", "records", "code")
     )
+
+
+async def test_submitters_are_told_of_their_own_failures(room: Room) -> None:
+    """Each is told how many of his failed, and of which submission if it is one; nobody of others'."""
+    ours = [failed_record(1, submitter=ALICE), failed_record(2, submitter=ALICE)]
+    others = [failed_record(3, submitter=BOB), failed_record(4), failed_record(5, submitter=ORGANISATION)]
+    await room.notices.oversee(ORGANISATION)
+    await room.database.write(lambda db: tell_failed(db, "pack", b"p" * 16, ours + others, reason="A_CODE"))
+    facts = {
+        account: [each.notice.facts for each in (await room.notices.after(account, None, 10)).items]
+        for account in (ALICE, BOB, ORGANISATION)
+    }
+    assert [(2, None)] == [(each["records"], each.get("submission")) for each in facts[ALICE]]
+    assert [(1, "03" * 16)] == [(each["records"], each.get("submission")) for each in facts[BOB]]
+    assert [(5, None)] == [(each["records"], each.get("submission")) for each in facts[ORGANISATION]]
+
+
+@pytest.mark.parametrize("how", ["rejected", "given up", "given up in a pack", "refused by the chain"])
+async def test_every_failure_reaches_its_submitter(room: Room, how: str) -> None:
+    """Over the channels that he chose, however his record failed; nothing over others'."""
+    await room.notices.oversee(ORGANISATION)
+    await room.book.replace(ALICE, Origin.OWN, [channel()])
+    await room.book.replace(BOB, Origin.OWN, [channel(recipient=BOB)])
+    await _fail(SqlQueue(room.database), replace(_submission(0), submitter=ALICE), how)
+    (turn,) = await room.claim(utc_now() + SECOND)
+    assert channel_id_of(ALICE, Origin.OWN, 0) == turn.channel
+    (delivery,) = turn.deliveries
+    told_of = delivery.posted.notice
+    assert (NoticeKind.RECORD_FAILED, "01" * 16) == (told_of.kind, told_of.facts["submission"])
+
+
+async def _fail(queue: SqlQueue, new: NewSubmission, how: str) -> None:
+    await queue.add(new)
+    (job,) = await queue.claim(Stage.VALIDATE, 1, now=T0, until=T0 + LEASE)
+    if how == "rejected":
+        await queue.finish_validation(job, RejectedWhole(outcome={}), now=T0)
+    elif how == "given up":
+        await queue.fail(job, reason="UNEXPECTED")
+    else:
+        await queue.finish_validation(job, AcceptedWhole(), now=T0)
+        await queue.plan_pack(PackLimits(size=1, records=1, oldest_before=T0), now=T0)
+        (job,) = await queue.claim(Stage.ASSEMBLE, 1, now=T0, until=T0 + LEASE)
+        if how == "given up in a pack":
+            await queue.fail(job, reason="DISK_LOW")
+            return
+        await queue.finish_assembly(job, object_id=b"o" * 32, manifest_root=b"r" * 32, now=T0)
+        (job,) = await queue.claim(Stage.STORE, 1, now=T0, until=T0 + LEASE)
+        await queue.finish_storing(job, now=T0)
+        (job,) = await queue.claim(Stage.ANCHOR, 1, now=T0, until=T0 + LEASE)
+        refused = {new.submission_id: "PatientUnknown"}
+        await queue.note_anchoring(job, Anchoring(anchored={}, refused=refused), now=T0)
 
 
 async def test_failing_steps_tell(room: Room) -> None:
@@ -442,6 +499,44 @@ async def test_operators_channels_are_their_own(room: Room) -> None:
     await room.book.replace(ALICE, Origin.OWN, [])
     (stored,) = await room.book.channels(ALICE, Origin.SETTINGS)
     assert named == stored.channel
+
+
+async def pull(room: Room, at: datetime) -> int:
+    """Put right what the clock left in the future."""
+    return await room.outbox.pull(now=at, leased=at + LEASE, rested=at + 10 * LEASE)
+
+
+async def test_a_clock_set_back_holds_up_no_delivery(room: Room) -> None:
+    """Neither one that is new, nor one that failed; a second look finds nothing to do."""
+    await room.book.replace(ALICE, Origin.OWN, [channel()])
+    await room.book.replace(BOB, Origin.OWN, [channel(recipient=BOB)])
+    await room.notices.add([told(), told(recipient=BOB)])
+    first, _ = await room.claim()
+    lost = Fault(retried=[first.deliveries[0].id], given_up=[], code="A_CODE", due=T0 + 5 * LEASE)
+    await room.outbox.note_fault(first, lost)
+    before = T0 - timedelta(hours=2)
+    assert [] == await room.claim(before)
+    assert 0 < await pull(room, before)
+    assert first.channel in {turn.channel for turn in await room.claim(before)}
+    # The other one is leased: whoever holds it has a lease's time to say so.
+    assert 1 == len(await room.claim(before + LEASE, troubled=0))
+    assert 0 == await pull(room, before + LEASE)
+
+
+async def test_a_clock_set_back_leaves_digests_to_their_hour(room: Room) -> None:
+    """What waits for a time of day waits for it still; what is urgent does not wait."""
+    await room.book.replace(ALICE, Origin.OWN, [channel(digest_minute=18 * 60)])
+    await room.notices.add([told(), notice(NoticeKind.EMERGENCY_ACCESS, ALICE, T0, block=2)])
+    before = T0 - timedelta(hours=2)
+    await pull(room, before)
+    (turn,) = await room.claim(before)
+    assert [NoticeKind.EMERGENCY_ACCESS] == [each.posted.notice.kind for each in turn.deliveries]
+    await room.outbox.note_sent(turn, [each.id for each in turn.deliveries], until=before + LEASE)
+    await room.outbox.finish(turn)
+    await pull(room, before)
+    assert [] == await room.claim(before)
+    (turn,) = await room.claim(T0.replace(hour=18))
+    assert [NoticeKind.ACCESS_GRANTED] == [each.posted.notice.kind for each in turn.deliveries]
 
 
 async def test_leases_of_the_dead(room: Room) -> None:

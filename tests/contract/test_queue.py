@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from caregrid.records import RecordFormat
 from caregrid.sealed import new_record_id
-from ocw_sidecar.adapters.sql import SqlQueue
+from ocw_sidecar.adapters.sql import SqlQueue, packs, submissions
 from ocw_sidecar.pipeline.items import (
     AcceptedWhole,
     Anchoring,
@@ -32,7 +33,7 @@ from ocw_sidecar.pipeline.queue import LeaseLost, Queue
 from ocw_sidecar.pipeline.states import PackState, RecordState, Stage, SubmissionState
 
 if TYPE_CHECKING:
-    from ocw_sidecar.adapters.sql import Database
+    from ocw_sidecar.adapters.sql import Database, Session
     from ocw_sidecar.pipeline.items import Payload
 
 T0 = datetime(2030, 1, 1, tzinfo=UTC)
@@ -140,8 +141,34 @@ async def test_same_idempotency_key_gives_the_first_submission(queue: Queue) -> 
         queue.add(submission(key=b"k" * 32)), queue.add(submission(key=b"k" * 32))
     )
     assert first == second
-    assert first == await queue.find_by_key(b"k" * 32)
+    assert {b"k" * 32: first} == await queue.find_by_keys([b"k" * 32, b"other" * 6 + b"ky"])
     assert 1 == len(await queue.claim(Stage.VALIDATE, 10, now=T0, until=T0 + LEASE))
+
+
+async def test_several_are_added_at_once(queue: Queue) -> None:
+    """In one transaction, each as by itself: with its payload and its job, or as what has its key already."""
+    known = await queue.add(submission(key=b"k" * 32))
+    news = [submission(), submission(key=b"k" * 32), submission(key=b"n" * 32), submission(key=b"n" * 32)]
+    news[0] = replace(news[0], payload=InSpool("a" * 32), submitter=ACCOUNT)
+    added = await queue.add_all(news)
+    assert [news[0].submission_id, known.submission_id, *[news[2].submission_id] * 2] == [
+        each.submission_id for each in added
+    ]
+    fresh = {news[0].submission_id: news[0].payload, news[2].submission_id: news[2].payload}
+    assert fresh == await queue.payloads([new.submission_id for new in news])
+    waiting = {known.submission_id, *fresh}
+    assert waiting == {job.item for job in await queue.claim(Stage.VALIDATE, 10, now=T0, until=T0 + LEASE)}
+    assert [] == await queue.add_all([])
+
+
+async def test_several_are_added_all_or_none(queue: Queue) -> None:
+    """When one of them cannot be, nothing is left of the others."""
+    taken, other = submission(), submission()
+    await queue.add(taken)
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        await queue.add_all([other, taken])
+    assert await queue.submission(other.submission_id) is None
+    assert 1 == sum(each.items for each in await queue.tallies())
 
 
 async def test_claims_are_exclusive_oldest_first_and_bounded(queue: Queue) -> None:
@@ -434,6 +461,20 @@ async def test_tallies_follow_every_move(queue: Queue) -> None:
         ("record", "packed"): (2, 200),
         ("pack", "assembled"): (1, 200),
     } == found
+
+
+async def test_a_transaction_sees_its_own_counts(database: Database) -> None:
+    """What was sealed a moment ago fills a pack, though nobody has committed it yet."""
+    queue = SqlQueue(database)
+    await queue.add(submission())
+    job = await claim_one(queue, Stage.VALIDATE)
+    full = PackLimits(size=100, records=1, oldest_before=T0 - SECOND)
+
+    def seal_and_plan(db: Session) -> bytes | None:
+        submissions.finish_validation(db, job, AcceptedWhole(), T0)
+        return packs.plan(db, full, T0)
+
+    assert await database.write(seal_and_plan) is not None
 
 
 async def test_oldest_open_is_the_longest_wait(queue: Queue) -> None:

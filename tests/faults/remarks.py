@@ -13,16 +13,16 @@ from caregrid.keys import Identity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from caregrid.chain import Event
+    from caregrid.chain import Event, Genesis
 
 #: The development genesis endows it.
 FUNDER: Final = "//Alice//stash"
 FUNDS: Final = 10**15
 
 
-def submitter(identity: Identity, *urls: str) -> SubstrateSubmitter:
+def submitter(identity: Identity, *urls: str, genesis: Genesis | bytes | None = None) -> SubstrateSubmitter:
     """Return a submitter for one account."""
-    return SubstrateSubmitter(urls, account=identity.account, sign=identity.sign)
+    return SubstrateSubmitter(urls, account=identity.account, sign=identity.sign, genesis=genesis)
 
 
 def funded(url: str, count: int) -> list[Identity]:

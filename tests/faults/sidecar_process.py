@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caregrid.chain import Call, calls
-from caregrid.fhir import FirstLevelValidator
+from caregrid.fhir import FhirValidator
 from caregrid.keys import FileKeyStore, KdfCost
 from caregrid.storage import MemoryObjectStore
 from caregrid.testing import MemoryChain
@@ -112,7 +112,7 @@ async def main(home: Path, outside: Path) -> None:
         submitter=chain.submitter(OPERATOR),
         store=FileStore(outside / "objects"),
         key_store=open_keys(outside),
-        validator=FirstLevelValidator(),
+        validator=FhirValidator(),
     )
     settings = Settings.load(
         home=home,

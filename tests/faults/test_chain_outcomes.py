@@ -115,6 +115,18 @@ async def test_a_call_whose_fate_is_unknown_happens_once(
     assert sorted(map(digest, wanted)) == sorted(await said(node_url, who.account))
 
 
+async def test_what_a_pool_loses_holds_up_the_others_for_a_moment_only(node_url: str, who: Identity) -> None:
+    """One of many is lost, those behind it wait for it: it is offered again long before an era is over."""
+    wanted = [remark() for _ in range(40)]
+    async with rig(node_url, who) as (node, own):
+        node.scripts[SUBMIT] = once(*([forwarded] * 20), swallowed, swallowed)
+        results = await own.submit_many(wanted)
+    heights = [result.block.number for result in results if isinstance(result, Receipt)]
+    assert len(wanted) == len(heights)
+    assert submitting.STALLED_AFTER <= max(heights) - min(heights) < submitting.OFFER_AGAIN_AFTER
+    assert list(map(digest, wanted)) == await said(node_url, who.account)
+
+
 async def test_an_answer_that_is_lost_costs_no_second_signature(node_url: str, who: Identity) -> None:
     """Of a single call, one extrinsic was ever made."""
     sent: list[str] = []

@@ -145,7 +145,7 @@ async def test_nothing_acknowledged_is_lost(
         load.stop.set()
         await running
     for key, submission_id in load.acknowledged.items():
-        found = await queue.find_by_key(key)
+        found = (await queue.find_by_keys([key])).get(key)
         assert found is not None
         assert submission_id == found.submission_id
     tallies = {(each.kind, each.state): each.items for each in await queue.tallies()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+import traceback
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -89,9 +90,7 @@ class PostgresElection(Election):
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            session = await psycopg.AsyncConnection.connect(
-                **self._access.parameters(statement_timeout_s=ANSWER_TIMEOUT_S), autocommit=True
-            )
+            session = await self._connected()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 for limit in _LIMITS:
@@ -100,6 +99,16 @@ class PostgresElection(Election):
         finally:
             # Closing never waits for the other side; the lock goes with the session.
             await session.close()
+
+    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+        parameters = self._access.parameters(statement_timeout_s=ANSWER_TIMEOUT_S)
+        try:
+            return await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
+        except BaseException as exc:
+            # A connection that was cut short is held by the frames of the attempt alone. Whoever keeps the
+            # exception, as a cancelled task does, must not keep it open with them.
+            traceback.clear_frames(exc.__traceback__)
+            raise
 
     async def _lock(self, session: psycopg.AsyncConnection[Any]) -> None:
         while not await self._ask(session, "SELECT pg_try_advisory_lock(%s)", (self._key,)):  # noqa: ASYNC110

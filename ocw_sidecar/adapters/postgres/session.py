@@ -34,9 +34,11 @@ class PostgresSession(Session):
         with self._connection.cursor() as cursor:
             cursor.executemany(translated(statement.postgres), parameters)
 
-    def execute_together(self, statements: Sequence[Statement], parameters: Mapping[str, Any]) -> None:
-        """Run independent statements as one."""
-        self._connection.execute(together(tuple(each.postgres for each in statements)), parameters)
+    def insert_all(self, statements: Sequence[Statement], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run independent statements for all rows as one."""
+        if rows:
+            columns = {name: [row[name] for row in rows] for name in rows[0]}
+            self._connection.execute(together(tuple(each.postgres for each in statements)), columns)
 
 
 class PipelinedSession(PostgresSession):

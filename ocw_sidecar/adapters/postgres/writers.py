@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
 from psycopg import errors
-from psycopg.pq import TransactionStatus
 
 from caregrid.errors import DatabaseUnreachable
 from ocw_sidecar.adapters.postgres.connection import errors_named
 from ocw_sidecar.adapters.postgres.lane import Lane
 from ocw_sidecar.adapters.postgres.session import PipelinedSession, PostgresSession
-from ocw_sidecar.adapters.sql.inbox import Inbox
+from ocw_sidecar.adapters.sql.inbox import Inbox, calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,16 +152,15 @@ class _Undone(Exception):
 def _run_plainly(connection: Connection, works: Sequence[_Work]) -> list[Any]:
     with connection.pipeline() as pipeline:
         session = PipelinedSession(connection, pipeline)
-        outcomes = [work(session) for work in works]
+        outcomes: dict[int, Any] = {}
+        for call, numbers in calls(works):
+            outcomes.update(zip(numbers, call(session), strict=True))
         pipeline.sync()
-        _fold(connection)
-    return outcomes
+    return [outcomes[number] for number in range(len(works))]
 
 
 def _run_each(connection: Connection, works: Sequence[_Work]) -> list[Any]:
-    outcomes = [_attempt(connection, work) for work in works]
-    _fold(connection)
-    return outcomes
+    return [_attempt(connection, work) for work in works]
 
 
 def _attempt(connection: Connection, work: _Work) -> Any:
@@ -178,11 +176,6 @@ def _attempt(connection: Connection, work: _Work) -> Any:
         result = _translated(exc)
     connection.execute("RELEASE attempt")
     return result
-
-
-def _fold(connection: Connection) -> None:
-    if connection.info.transaction_status is TransactionStatus.INTRANS:
-        connection.execute("SELECT fold_tallies()")
 
 
 def _roll_back(connection: Connection) -> None:

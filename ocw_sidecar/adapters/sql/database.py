@@ -10,6 +10,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
+from ocw_sidecar.adapters.sql.inbox import Bulk
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.pipeline.sql import Statement
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class Row(Protocol):
@@ -55,10 +58,13 @@ class Session(ABC):
     def executemany(self, statement: Statement, parameters: Iterable[Mapping[str, Any]]) -> None:
         """Run a statement for each set of parameters."""
 
-    def execute_together(self, statements: Sequence[Statement], parameters: Mapping[str, Any]) -> None:
-        """Run statements of which none needs what another one did; perhaps in one go."""
+    def insert_all(self, statements: Sequence[Statement], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run statements for each row, of which none needs what another one did; perhaps in one go.
+
+        PostgreSQL's words for such a statement take all values of a parameter as one array.
+        """
         for statement in statements:
-            self.execute(statement, parameters)
+            self.executemany(statement, rows)
 
 
 class Database(ABC):
@@ -82,6 +88,17 @@ class Database(ABC):
             DiskLow: there is no room to write; nothing was changed.
             DatabaseUnreachable: the database does not answer; nothing was changed, or it is not known.
         """
+        return await asyncio.wrap_future(self.begin_write(work))
+
+    async def write_in_bulk(
+        self, function: Callable[[Session, Sequence[Item]], Sequence[T]], item: Item
+    ) -> T:
+        """Return what a function of many items returns for this one; otherwise as `write`.
+
+        Items that wait at once are given to the function in one call, in any order. If that raises, it is
+        called for each by itself.
+        """
+        work: Callable[[Session], T] = Bulk(function, item)
         return await asyncio.wrap_future(self.begin_write(work))
 
     async def read(self, work: Callable[[Session], T]) -> T:

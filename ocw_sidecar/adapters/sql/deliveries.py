@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NEVER: Final = 1 << 52
 
 _LEASE_LEN: Final = 16
+_PULLS: Final = ("pull_deliveries", "pull_leases", "pull_rests", "pull_channels")
 
 
 class SqlOutbox(Outbox):
@@ -101,6 +102,16 @@ class SqlOutbox(Outbox):
     async def replay_failed(self, recipient: bytes | None, now: datetime) -> int:
         """Try again what was given up; see `Outbox.replay_failed`."""
         return await self._write(lambda db: _replay(db, recipient, to_ms(now)))
+
+    async def pull(self, *, now: datetime, leased: datetime, rested: datetime) -> int:
+        """Wake what a clock left in the future; see `Outbox.pull`."""
+        times = {"now": to_ms(now), "horizon": to_ms(rested), "until": to_ms(leased), "never": NEVER}
+
+        def pull(db: Session) -> int:
+            # Deliveries before the channels that wake for them.
+            return sum(db.execute(SQL[name], times).rowcount for name in _PULLS)
+
+        return await self._write(pull)
 
     async def tallies(self) -> Mapping[str, int]:
         """Count deliveries; see `Outbox.tallies`."""

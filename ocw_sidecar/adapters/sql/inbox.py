@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +16,42 @@ S = TypeVar("S")
 
 #: Bounds what one transaction holds back; by then the fsync is well shared.
 MAX_GROUP: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk(Generic[S]):
+    """A function of many items that waits with one of them; it takes in what others wait with, too."""
+
+    function: Callable[[S, Sequence[Any]], Sequence[Any]]
+    item: Any
+
+    def __call__(self, session: S) -> Any:
+        """Call the function for this item alone."""
+        (outcome,) = self.function(session, [self.item])
+        return outcome
+
+
+def calls(works: Sequence[Callable[[S], Any]]) -> Iterator[tuple[Callable[[S], Sequence[Any]], list[int]]]:
+    """Yield what to call, and whose outcomes it returns: bulk works of one function are one call."""
+    bulks: dict[Any, list[int]] = {}
+    for number, work in enumerate(works):
+        if isinstance(work, Bulk):
+            bulks.setdefault(work.function, []).append(number)
+        else:
+            yield partial(_alone, work), [number]
+    for function, numbers in bulks.items():
+        items = [work.item for work in (works[number] for number in numbers) if isinstance(work, Bulk)]
+        yield partial(_with, function, items), numbers
+
+
+def _alone(work: Callable[[S], Any], session: S) -> list[Any]:
+    return [work(session)]
+
+
+def _with(
+    function: Callable[[S, Sequence[Any]], Sequence[Any]], items: list[Any], session: S
+) -> Sequence[Any]:
+    return function(session, items)
 
 
 class Inbox(Generic[S]):

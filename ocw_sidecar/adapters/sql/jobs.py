@@ -65,11 +65,12 @@ def fail(db: Session, job: Job, reason: str) -> None:
     require_held(db, job)
     if job.stage is Stage.VALIDATE:
         db.execute(SQL["fail_submission"], {"id": job.item, "reason": reason})
-        tell_failed(db, "submission", job.item, records=1, reason=reason)
+        failed = db.execute(SQL["submitter_of"], {"id": job.item}).fetchall()
+        tell_failed(db, "submission", job.item, failed, reason=reason)
     else:
         db.execute(SQL["fail_pack"], {"id": job.item, "reason": reason})
-        failed = db.execute(SQL["fail_records_of_pack"], {"pack": job.item, "reason": reason}).rowcount
-        tell_failed(db, "pack", job.item, records=failed, reason=reason)
+        failed = db.execute(SQL["fail_records_of_pack"], {"pack": job.item, "reason": reason}).fetchall()
+        tell_failed(db, "pack", job.item, failed, reason=reason)
     db.execute(SQL["delete_job"], {"item": job.item})
 
 

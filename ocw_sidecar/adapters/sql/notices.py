@@ -75,27 +75,28 @@ def add(db: Session, notices: Iterable[Notice]) -> int:
     return sum(_add(db, each) for each in sorted(notices, key=lambda each: each.recipient))
 
 
-def tell_failed(db: Session, what: str, item: bytes, *, records: int, reason: str) -> None:
+def tell_failed(db: Session, what: str, item: bytes, failed: Sequence[Row], *, reason: str) -> None:
     """Tell whoever oversees this sidecar that records failed, in the transaction in which they do.
+
+    Each account that handed some of them over is told of its own.
 
     Args:
         db: the transaction.
         what: `submission` or `pack`.
         item: its id.
-        records: how many; none is told of none.
+        failed: `submission` and `submitter` of each record; nobody is told of none.
         reason: the code that is kept of it.
     """
-    if records == 0:
+    if not failed:
         return
+    overseers = [bytes(row["account"]) for row in db.execute(SQL["overseers"]).fetchall()]
+    told = {account: list(failed) for account in overseers}
+    for row in failed:
+        if row["submitter"] is not None and row["submitter"] not in overseers:
+            told.setdefault(bytes(row["submitter"]), []).append(row)
     now = utc_now()  # a queue's `fail` is told no time
-    facts: dict[str, str | int] = {
-        what: item.hex(),
-        "records": records,
-        "code": code_of(reason),
-        "failed_at": to_ms(now),
-    }
-    accounts = [bytes(row["account"]) for row in db.execute(SQL["overseers"]).fetchall()]
-    add(db, [notice(NoticeKind.RECORD_FAILED, account, now, **facts) for account in accounts])
+    common: dict[str, str | int] = {what: item.hex(), "code": code_of(reason), "failed_at": to_ms(now)}
+    add(db, [_failure(account, rows, common, now) for account, rows in told.items()])
 
 
 def posted(row: Row, recipient: bytes) -> Posted:
@@ -108,6 +109,14 @@ def posted(row: Row, recipient: bytes) -> Posted:
         at=from_ms(row["told_at"]),
     )
     return Posted(position=row["position"], id=bytes(row["id"]), notice=told)
+
+
+def _failure(account: bytes, rows: Sequence[Row], common: dict[str, str | int], now: datetime) -> Notice:
+    facts = {**common, "records": len(rows)}
+    submissions = {bytes(row["submission"]) for row in rows}
+    if len(submissions) == 1:
+        facts["submission"] = submissions.pop().hex()
+    return notice(NoticeKind.RECORD_FAILED, account, now, **facts)
 
 
 def _add(db: Session, one: Notice) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ocw_sidecar.adapters.sql import jobs, submissions
@@ -117,12 +116,12 @@ def _set_blocks(db: Session, statement: str, pack_id: bytes, blocks: Mapping[byt
 
 
 def _refuse(db: Session, pack_id: bytes, reasons: Mapping[bytes, str]) -> None:
-    db.executemany(
-        SQL["refuse_record"],
-        [{"id": key, "pack": pack_id, "reason": reason} for key, reason in reasons.items()],
-    )
-    for reason, records in Counter(reasons.values()).items():
-        tell_failed(db, "pack", pack_id, records=records, reason=reason)
+    failed: dict[str, list[Row]] = {}
+    for key, reason in reasons.items():
+        refused = db.execute(SQL["refuse_record"], {"id": key, "pack": pack_id, "reason": reason}).fetchall()
+        failed.setdefault(reason, []).extend(refused)
+    for reason, rows in failed.items():
+        tell_failed(db, "pack", pack_id, rows, reason=reason)
 
 
 def _count_to_anchor(db: Session, pack_id: bytes) -> int:

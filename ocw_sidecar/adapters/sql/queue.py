@@ -41,11 +41,20 @@ class SqlQueue(Queue):
 
     async def add(self, new: NewSubmission) -> Submission:
         """Take a submission in; see `Queue.add`."""
-        return await self._write(lambda db: submissions.add(db, new))
+        return await self._database.write_in_bulk(submissions.add_all, new)
 
-    async def find_by_key(self, idempotency: bytes) -> Submission | None:
-        """Look a submission up; see `Queue.find_by_key`."""
-        return await self._read(lambda db: submissions.find_by_key(db, idempotency))
+    async def add_all(self, news: Sequence[NewSubmission]) -> list[Submission]:
+        """Take submissions in; see `Queue.add_all`."""
+        return await self._write(lambda db: submissions.add_all(db, news))
+
+    async def find_by_keys(self, keys: Sequence[bytes]) -> Mapping[bytes, Submission]:
+        """Look submissions up; see `Queue.find_by_keys`."""
+
+        def find(db: Session) -> dict[bytes, Submission]:
+            found = {key: submissions.find_by_key(db, key) for key in keys}
+            return {key: each for key, each in found.items() if each is not None}
+
+        return await self._read(find)
 
     async def submission(self, submission_id: bytes) -> Submission | None:
         """Look a submission up; see `Queue.submission`."""

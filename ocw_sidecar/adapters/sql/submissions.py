@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from caregrid.errors import ValidationFailed
 from ocw_sidecar.adapters.sql import jobs, rows
@@ -13,34 +13,52 @@ from ocw_sidecar.pipeline.items import AcceptedWhole, Parts, SealedPart, Submiss
 from ocw_sidecar.pipeline.states import Stage, SubmissionState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from ocw_sidecar.adapters.sql.database import Session
     from ocw_sidecar.pipeline.items import Job, NewSubmission, RejectedPart, Verdict
 
+_ADDING: Final = [SQL[name] for name in ("add_submissions", "add_payloads", "add_keys", "add_jobs")]
 
-def add(db: Session, new: NewSubmission) -> Submission:
-    """Take a submission in, or return the one that has its idempotency key."""
-    if not db.first_try and new.idempotency is not None:
-        known = find_by_key(db, new.idempotency)
-        if known is not None:
-            return known
-    db.execute_together(
-        [SQL[name] for name in ("insert_submission", "insert_payload", "insert_key", "insert_job")],
-        {
-            "patient": new.patient_id,
-            "format": int(new.format),
-            "length": new.length,
-            "digest": new.digest,
-            "idempotency": new.idempotency,
-            "now": to_ms(new.received_at),
-            "wrapped": new.wrapped_key,
-            "stage": Stage.VALIDATE,
-            "item": new.submission_id,
-            **rows.payload_parameters(new.submission_id, new.payload),
-        },
-    )
+
+def add_all(db: Session, news: Sequence[NewSubmission]) -> list[Submission]:
+    """Take submissions in; for one whose idempotency key is known, return what has the key."""
+    fresh: list[NewSubmission] = []
+    known: dict[bytes, Submission] = {}
+    found: list[Submission] = []
+    for new in news:
+        had = None if new.idempotency is None else known.get(new.idempotency) or _had(db, new.idempotency)
+        if had is None:
+            fresh.append(new)
+        found.append(_received(new) if had is None else had)
+        if new.idempotency is not None:
+            known[new.idempotency] = found[-1]
+    db.insert_all(_ADDING, [_row(new) for new in fresh])
+    return found
+
+
+def _had(db: Session, idempotency: bytes) -> Submission | None:
+    return None if db.first_try else find_by_key(db, idempotency)
+
+
+def _row(new: NewSubmission) -> dict[str, Any]:
+    return {
+        "patient": new.patient_id,
+        "format": int(new.format),
+        "length": new.length,
+        "digest": new.digest,
+        "idempotency": new.idempotency,
+        "now": to_ms(new.received_at),
+        "wrapped": new.wrapped_key,
+        "stage": str(Stage.VALIDATE),
+        "item": new.submission_id,
+        "submitter": new.submitter,
+        **rows.payload_parameters(new.submission_id, new.payload),
+    }
+
+
+def _received(new: NewSubmission) -> Submission:
     return Submission(
         submission_id=new.submission_id,
         patient_id=new.patient_id,
@@ -62,7 +80,9 @@ def finish_validation(db: Session, job: Job, verdict: Verdict, now: datetime) ->
     """Turn a submission into records; return the spool files that nobody needs any more."""
     jobs.require_held(db, job)
     freed = _write_records(db, job.item, verdict, now)
-    tell_failed(db, "submission", job.item, records=_count_rejected(verdict), reason=ValidationFailed.code)
+    if rejected := _count_rejected(verdict):
+        failed = db.execute(SQL["submitter_of"], {"id": job.item}).fetchall() * rejected
+        tell_failed(db, "submission", job.item, failed, reason=ValidationFailed.code)
     db.execute(SQL["finish_submission"], {"id": job.item})
     db.execute(SQL["delete_job"], {"item": job.item})
     return freed

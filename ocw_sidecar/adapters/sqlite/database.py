@@ -47,7 +47,7 @@ class SqliteDatabase(Database):
     sole: ClassVar[bool] = True
 
     def __init__(self, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
-        self._writer = Writer(writing)
+        self._writer: Writer[Session] = Writer(writing, SqliteSession(writing))
         self._reading = reading
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="caregrid-database-reader")
 
@@ -73,7 +73,7 @@ class SqliteDatabase(Database):
 
     def begin_write(self, work: Callable[[Session], T]) -> Future[T]:
         """Run a function that writes; see `Database.begin_write`."""
-        return self._writer.begin(lambda connection: work(SqliteSession(connection)))
+        return self._writer.begin(work)
 
     def begin_read(self, work: Callable[[Session], T]) -> Future[T]:
         """Run a function that reads; see `Database.begin_read`."""

@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ocw_sidecar.adapters.sql.inbox import Inbox
+from ocw_sidecar.adapters.sql.inbox import Inbox, calls
 from ocw_sidecar.adapters.sqlite.connection import disk_full_as_error
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from ocw_sidecar.adapters.sql.inbox import Group
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
-class Writer:
-    """Runs functions on the writing connection, each atomic, in the order they come.
+class Writer(Generic[S]):
+    """Runs functions of a session, each atomic; what works in bulk comes last in its group.
 
     A function that raises is undone alone; its neighbours in the group are not. A caller that is cancelled
     while its function runs does not learn whether it was committed.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._inbox: Inbox[sqlite3.Connection] = Inbox()
+    def __init__(self, connection: sqlite3.Connection, session: S) -> None:
+        """Take the connection and the session on it that functions see."""
+        self._connection, self._session = connection, session
+        self._inbox: Inbox[S] = Inbox()
         self._thread = threading.Thread(target=self._serve, name="caregrid-queue-writer", daemon=True)
         self._thread.start()
 
-    def begin(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+    def begin(self, work: Callable[[S], T]) -> Future[T]:
         """Return the promise of the function's result; does not block."""
         return self._inbox.put(work)
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[S], T]) -> T:
         """Return the function's result, once it is durable.
 
         Raises:
@@ -54,28 +56,38 @@ class Writer:
         for group in self._inbox.groups():
             self._commit(group)
 
-    def _commit(self, group: Group[sqlite3.Connection]) -> None:
+    def _commit(self, group: Group[S]) -> None:
         try:
             with disk_full_as_error():
                 group.settle(self._transact(group.works))
         except Exception as exc:  # noqa: BLE001  whatever went wrong belongs to those who wait
             group.fail(exc)
 
-    def _transact(self, works: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+    def _transact(self, works: Sequence[Callable[[S], Any]]) -> list[Any]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            outcomes = [self._attempt(work) for work in works]
+            outcomes = self._run_all(works)
             self._connection.execute("COMMIT")
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         return outcomes
 
-    def _attempt(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+    def _run_all(self, works: Sequence[Callable[[S], Any]]) -> list[Any]:
+        outcomes: dict[int, Any] = {}
+        for call, numbers in calls(works):
+            found = self._attempt(call)
+            if isinstance(found, Exception):
+                # Each for itself: what is wrong with one need not be wrong with the others.
+                found = [self._attempt(works[number]) for number in numbers] if len(numbers) > 1 else [found]
+            outcomes.update(zip(numbers, found, strict=True))
+        return [outcomes[number] for number in range(len(works))]
+
+    def _attempt(self, work: Callable[[S], Any]) -> Any:
         self._connection.execute("SAVEPOINT attempt")
         try:
             with disk_full_as_error():
-                result = work(self._connection)
+                result = work(self._session)
         except Exception as exc:
             if not self._connection.in_transaction:
                 raise

@@ -1,4 +1,22 @@
--- From version 1 to version 2: the rooms that version 2 adds, in their order. Nothing that was there changes.
+-- From version 1 to version 2: whose account a submission came for, counts that fall when something is forgotten,
+-- and the rooms that version 2 adds, in their order.
+
+ALTER TABLE submissions ADD COLUMN submitter BLOB CHECK (length(submitter) = 32);
+
+CREATE TRIGGER submission_ends AFTER DELETE ON submissions BEGIN
+    UPDATE tallies SET items = items - 1, bytes = bytes - OLD.length
+    WHERE kind = 'submission' AND state = OLD.state;
+END;
+
+CREATE TRIGGER record_ends AFTER DELETE ON records BEGIN
+    UPDATE tallies SET items = items - 1, bytes = bytes - coalesce(OLD.length, 0)
+    WHERE kind = 'record' AND state = OLD.state;
+END;
+
+CREATE TRIGGER pack_ends AFTER DELETE ON packs BEGIN
+    UPDATE tallies SET items = items - 1, bytes = bytes - OLD.size
+    WHERE kind = 'pack' AND state = OLD.state;
+END;
 
 -- Large sealed payloads where several machines have to reach them; a sole process keeps them in files.
 

@@ -141,6 +141,24 @@ WHERE id = :id AND lease = :lease;
 -- release_channels --
 UPDATE channels SET lease = NULL, wake_at = :now WHERE lease IS NOT NULL;
 
+-- pull_deliveries --
+-- The wall clock was set back. A digest is due at its time of day, whatever the clock says, but within a day.
+UPDATE deliveries SET due_at = :now
+WHERE state = 'waiting' AND due_at > :horizon AND (due_at > :now + 86400000 OR due_at % 86400000 <> (
+    SELECT digest_at * 60000 FROM channels WHERE channels.id = deliveries.channel
+));
+
+-- pull_leases --
+-- Whoever holds one has time to prolong it.
+UPDATE channels SET wake_at = :until WHERE lease IS NOT NULL AND wake_at > :until;
+
+-- pull_rests --
+UPDATE channels SET rests_until = :now WHERE rests_until > :horizon;
+
+-- pull_channels --
+-- One that wakes for nothing goes to sleep again until its next delivery.
+UPDATE channels SET wake_at = :now WHERE lease IS NULL AND wake_at > :horizon AND wake_at < :never;
+
 -- failed_deliveries --
 SELECT deliveries.id, deliveries.channel FROM deliveries WHERE state = 'failed';
 

@@ -1,8 +1,17 @@
 -- The queue's statements. Parameters are named; each entry runs inside the caller's transaction.
 
--- insert_submission --
-INSERT INTO submissions (id, patient, format, length, digest, idempotency, state, received_at)
-VALUES (:id, :patient, :format, :length, :digest, :idempotency, 'received', :now);
+-- add_submissions --
+INSERT INTO submissions (id, patient, format, length, digest, idempotency, state, received_at, submitter)
+VALUES (:id, :patient, :format, :length, :digest, :idempotency, 'received', :now, :submitter);
+
+-- add_payloads --
+INSERT INTO payloads (id, body, spool) VALUES (:id, :body, :spool);
+
+-- add_keys --
+INSERT INTO keys (id, wrapped) VALUES (:id, :wrapped);
+
+-- add_jobs --
+INSERT INTO jobs (stage, item, due_at) VALUES (:stage, :item, :now);
 
 -- submission --
 SELECT id, patient, format, length, digest, state, reason FROM submissions WHERE id = :id;
@@ -77,6 +86,9 @@ DELETE FROM jobs WHERE item = :item;
 -- An attempt that the process's end cut short does not count.
 UPDATE jobs SET lease = NULL, due_at = :now, attempts = attempts - 1 WHERE lease IS NOT NULL;
 
+-- submitter_of --
+SELECT id AS submission, submitter FROM submissions WHERE id = :id;
+
 -- fail_submission --
 UPDATE submissions SET state = 'failed', reason = :reason WHERE id = :id;
 
@@ -85,7 +97,8 @@ UPDATE packs SET failed_from = state, state = 'failed', reason = :reason WHERE i
 
 -- fail_records_of_pack --
 UPDATE records SET failed_from = state, state = 'failed', reason = :reason
-WHERE pack = :pack AND state IN ('packed', 'stored', 'anchored');
+WHERE pack = :pack AND state IN ('packed', 'stored', 'anchored')
+RETURNING submission, (SELECT submitter FROM submissions WHERE submissions.id = records.submission) AS submitter;
 
 -- replay_submission_jobs --
 INSERT INTO jobs (stage, item, due_at) SELECT 'validate', id, :now FROM submissions WHERE state = 'failed';
@@ -172,7 +185,8 @@ UPDATE records SET state = 'confirmed', block = :block WHERE id = :id AND pack =
 -- refuse_record --
 -- Replaying it means to anchor it anew.
 UPDATE records SET state = 'failed', failed_from = 'stored', reason = :reason, block = NULL
-WHERE id = :id AND pack = :pack AND state IN ('stored', 'anchored');
+WHERE id = :id AND pack = :pack AND state IN ('stored', 'anchored')
+RETURNING submission, (SELECT submitter FROM submissions WHERE submissions.id = records.submission) AS submitter;
 
 -- lose_record --
 UPDATE records SET state = 'stored', block = NULL WHERE id = :id AND pack = :pack AND state = 'anchored';

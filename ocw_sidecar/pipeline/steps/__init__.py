@@ -7,7 +7,7 @@ from ocw_sidecar.pipeline.steps.confirm import ConfirmStep
 from ocw_sidecar.pipeline.steps.pack import PackStep
 from ocw_sidecar.pipeline.steps.register import RegisterStep
 from ocw_sidecar.pipeline.steps.store import StoreStep
-from ocw_sidecar.pipeline.steps.validate import ValidateStep
+from ocw_sidecar.pipeline.steps.validate import ValidateStep, ValidationLimits
 
 __all__ = [
     "AnchorStep",
@@ -19,4 +19,5 @@ __all__ = [
     "Step",
     "StoreStep",
     "ValidateStep",
+    "ValidationLimits",
 ]

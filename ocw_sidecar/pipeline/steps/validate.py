@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -18,21 +19,26 @@ from ocw_sidecar.pipeline.states import Stage
 from ocw_sidecar.pipeline.steps.base import JobStep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.items import Job, Payload, SealedSubmission, Submission, Verdict
 
 #: Of DICOM the preamble and the magic are looked at, which lie in the first 132 bytes.
 OPAQUE_HEAD_BYTES: Final = 4096
 
-#: Parsed FHIR takes about ten times its text, so of texts above this only one is held at a time.
-LARGE_TEXT_BYTES: Final = 1 << 20
-
-#: Texts judged at once; Python judges one at a time anyhow, the others read or wait for the disk.
-SMALL_AT_ONCE: Final = 4
-
 _HEADER_LEN: Final = 40
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValidationLimits:
+    """How much is judged at once."""
+
+    batch: int  #: submissions that are leased together
+    at_once: int  #: texts; Python judges one at a time anyhow, the others read or wait for the disk
+    large_text: int  #: bytes; of longer texts one at a time, since parsed FHIR takes ten times its text
 
 
 class ValidateStep(JobStep):
@@ -41,9 +47,16 @@ class ValidateStep(JobStep):
     stage = Stage.VALIDATE
     bell = Bell.VALIDATE
 
-    def __init__(self, bench: Bench, *, batch: int = 1) -> None:
-        super().__init__(bench, batch=batch)
-        self._small = asyncio.Semaphore(SMALL_AT_ONCE)
+    def __init__(
+        self,
+        bench: Bench,
+        limits: ValidationLimits,
+        told: Callable[[Verdict], None] = lambda _: None,
+    ) -> None:
+        """Take what bounds the work, and who is told of each verdict that was noted."""
+        super().__init__(bench, batch=limits.batch)
+        self._large_text, self._told = limits.large_text, told
+        self._small = asyncio.Semaphore(limits.at_once)
         self._large = asyncio.Lock()
 
     async def act(self, job: Job) -> None:
@@ -51,15 +64,16 @@ class ValidateStep(JobStep):
         sealed = await self._bench.queue.sealed_submission(job.item)
         if sealed is None:
             raise ProtocolViolation("the queue has lost a submission, its payload or its key")
-        async with self._large if sealed.submission.length > LARGE_TEXT_BYTES else self._small:
+        async with self._large if sealed.submission.length > self._large_text else self._small:
             verdict = await asyncio.to_thread(self._judge, sealed)
         reach(CrashPoint.JUDGED)
         freed = await self._note(job, verdict)
         reach(CrashPoint.VALIDATED)
         if freed:
             await asyncio.to_thread(self._bench.spool.remove, freed)
+        self._told(verdict)
         self._bench.bells.ring(Bell.PACK, Bell.SETTLED)
-        log.info("submission_validated", submission=job.item.hex(), rejected=_count_rejected(verdict))
+        log.info("submission_validated", submission=job.item.hex(), rejected=count_rejected(verdict))
 
     async def _note(self, job: Job, verdict: Verdict) -> list[str]:
         try:
@@ -89,7 +103,15 @@ class ValidateStep(JobStep):
         )
 
 
-def _count_rejected(verdict: Verdict) -> int:
+def count_rejected(verdict: Verdict) -> int:
+    """Return how many records a verdict refuses."""
     if isinstance(verdict, AcceptedWhole | RejectedWhole):
         return int(isinstance(verdict, RejectedWhole))
     return sum(isinstance(part, RejectedPart) for part in verdict.parts)
+
+
+def count_accepted(verdict: Verdict) -> int:
+    """Return how many records a verdict lets pass."""
+    if isinstance(verdict, AcceptedWhole | RejectedWhole):
+        return int(isinstance(verdict, AcceptedWhole))
+    return len(verdict.parts) - count_rejected(verdict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from caregrid.chain import calls, limits, refusals
 from caregrid.chain.batching import BatchingSubmitter
 from caregrid.chain.connection import Connection
+from caregrid.chain.genesis import Genesis
 from caregrid.chain.port import (
     FULL_HEALTH,
     AccessRequest,
@@ -83,6 +84,7 @@ __all__ = [
     "ExpiringPage",
     "ExpiryCursor",
     "FinalizedBlock",
+    "Genesis",
     "Grant",
     "GrantCursor",
     "GrantPage",

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
     from caregrid.chain.port import Call
 
-#: As many calls as go out without waiting for more.
-SIZE: Final = 64
-#: An eighth of a block's time: few calls miss a block that they would have made alone.
-AGE_S: Final = 0.25
+#: As many calls as go out without waiting for more, and are signed with one look at the chain.
+SIZE: Final = 16
+#: A twentieth of a block's time: few calls miss a block that they would have made alone.
+AGE_S: Final = 0.1
 #: Calls that may wait, of all callers; a call is some hundred bytes, or 10 kB for a full batch of records.
 ROOM: Final = 4_096
-#: Batches that may be under way to finality at the same time.
-UNDER_WAY: Final = 16
+#: Batches that may be under way to finality at the same time: with the largest calls three full blocks. More
+#: would not go faster, but who comes with a call of his own would have to wait until they are through.
+UNDER_WAY: Final = 8
 #: Some ten blocks; a queue that has no room for so long will not have it soon.
 ROOM_TIMEOUT_S: Final = 20.0
 
@@ -44,37 +45,63 @@ class _Lane:
     waiting: deque[_Waiting] = field(default_factory=deque)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """What a submitter has to do, and has done."""
+
+    waiting: int  #: calls that wait for a batch
+    under_way: int  #: batches whose outcomes are not known yet
+    batches: int  #: that went out, ever
+    calls: int  #: in these
+
+
 class BatchingSubmitter(Submitter):
     """In front of the one submitter of a key. Callers take turns, whoever brings many and whoever brings one.
 
-    `run` has to run meanwhile, in a task group of the owner's.
+    `run` has to run meanwhile, in a task group of the owner's: calls that come before it wait for it. It can
+    be cancelled, which gives up what is under way, and be run again.
     """
 
-    def __init__(self, inner: Submitter, *, size: int = SIZE, age_s: float = AGE_S, room: int = ROOM) -> None:
+    def __init__(
+        self,
+        inner: Submitter,
+        *,
+        size: int = SIZE,
+        age_s: float = AGE_S,
+        under_way: int = UNDER_WAY,
+        room: int = ROOM,
+    ) -> None:
         """Wrap a submitter; nobody else may use it from now on.
 
         Args:
             inner: who signs and sends.
             size: calls that go out together without waiting for more.
             age_s: how long a call waits for others, while not too many batches are under way.
+            under_way: batches that may be on their way to finality at the same time.
             room: calls that may wait; further callers wait for room.
         """
         self.account = inner.account
-        self._inner, self._size, self._age_s = inner, size, age_s
+        self._inner, self._size, self._age_s, self._most = inner, size, age_s, under_way
         self._room = asyncio.Semaphore(room)
-        self._under_way = asyncio.Semaphore(UNDER_WAY)
         self._lanes: deque[_Lane] = deque()
-        self._count = 0
+        self._count = self._under_way = self._batches = self._calls = 0
         self._due = 0.0  # when the first of those that wait has to go
         self._changed = asyncio.Event()
-        self._running = self._closing = False
-        self._drained = asyncio.Event()
+        self._stopped = self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def load(self) -> Load:
+        """What there is to do now, and was done until now."""
+        return Load(waiting=self._count, under_way=self._under_way, batches=self._batches, calls=self._calls)
 
     async def submit(self, call: Call) -> Receipt:
         """Submit a call together with others'; see `Submitter.submit`.
 
         Raises:
             ChainBusy: there was no room among the waiting; nothing was sent.
+            ChainUnreachable: as there, or `run` has ended.
         """
         [result] = await self.submit_many([call])
         if isinstance(result, Exception):
@@ -98,28 +125,24 @@ class BatchingSubmitter(Submitter):
 
     async def run(self) -> None:
         """Send what waits, until closed; then return when all is through."""
-        self._running = True
+        self._stopped = False
+        self._idle.clear()
+        places = asyncio.Semaphore(self._most)
         try:
             async with asyncio.TaskGroup() as group:
-                while True:
-                    await self._under_way.acquire()
-                    batch = await self._collect()
-                    if not batch:
-                        break
-                    group.create_task(self._send(batch), name="chain batch")
+                while await places.acquire() and (batch := await self._collect()):
+                    group.create_task(self._send(batch, places), name="chain batch")
         finally:
-            self._closing = True
-            self._end(
-                self._take(self._count), ChainUnreachable("the submitter has stopped; nothing was sent")
-            )
-            self._drained.set()
+            self._stopped = True
+            self._end(self._take(self._count), _stopped())
+            self._idle.set()
 
     async def close(self) -> None:
         """Take nothing more, send what waits, wait for its outcome, and disconnect."""
         self._closing = True
         self._changed.set()
-        if self._running:
-            await self._drained.wait()
+        await self._idle.wait()
+        self._end(self._take(self._count), _stopped())
         await self._inner.close()
 
     async def _enter(self, lane: _Lane, calls: Sequence[Call], entered: list[_Waiting]) -> Exception | None:
@@ -131,9 +154,9 @@ class BatchingSubmitter(Submitter):
                     await self._room.acquire()
             except TimeoutError:
                 return ChainBusy()
-            if self._closing:
+            if self._closing or self._stopped:
                 self._room.release()
-                return ChainUnreachable("the submitter is being closed; nothing was sent")
+                return _stopped()
             waiting = _Waiting(call=call, outcome=loop.create_future())
             entered.append(waiting)
             if not self._count:
@@ -189,7 +212,10 @@ class BatchingSubmitter(Submitter):
                 self._lanes.append(lane)
         return taken
 
-    async def _send(self, batch: Sequence[_Waiting]) -> None:
+    async def _send(self, batch: Sequence[_Waiting], places: asyncio.Semaphore) -> None:
+        self._under_way += 1
+        self._batches += 1
+        self._calls += len(batch)
         try:
             results = await self._inner.submit_many([waiting.call for waiting in batch])
         except asyncio.CancelledError:
@@ -201,12 +227,17 @@ class BatchingSubmitter(Submitter):
             for waiting, result in zip(batch, results, strict=True):
                 _tell(waiting, result)
         finally:
-            self._under_way.release()
+            self._under_way -= 1
+            places.release()
 
     @staticmethod
     def _end(ended: Iterable[_Waiting], outcome: Exception) -> None:
         for waiting in ended:
             _tell(waiting, outcome)
+
+
+def _stopped() -> ChainUnreachable:
+    return ChainUnreachable("the submitter has stopped; nothing was sent")
 
 
 def _tell(waiting: _Waiting, outcome: Receipt | Exception) -> None:

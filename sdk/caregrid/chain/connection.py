@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from caregrid.chain.endpoints import Endpoints
+from caregrid.chain.genesis import Genesis
 from caregrid.chain.worker import Worker
 from caregrid.errors import ChainUnreachable
 
@@ -27,17 +28,18 @@ CLOSE_TIMEOUT_S: Final = 5.0
 class Connection:
     """Runs work on a client that is connected to the first endpoint that answers."""
 
-    def __init__(self, urls: Sequence[str], *, genesis: bytes | None = None) -> None:
+    def __init__(self, urls: Sequence[str], *, genesis: Genesis | bytes | None = None) -> None:
         """Remember the endpoints; connecting is left to the first piece of work.
 
         Args:
             urls: WebSocket URLs, the preferred one first.
             genesis: the hash of block 0 that every endpoint must have; None takes the first one's.
+                Connections that share a `Genesis` are to the same chain, whichever of them is first.
 
         Raises:
             ConfigInvalid: there is no URL.
         """
-        self._worker = Worker(Endpoints(urls), None if genesis is None else "0x" + genesis.hex())
+        self._worker = Worker(Endpoints(urls), Genesis.of(genesis))
 
     @property
     def breaks(self) -> int:

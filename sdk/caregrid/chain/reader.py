@@ -14,6 +14,7 @@ from caregrid.chain.port import Chain
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+    from caregrid.chain.genesis import Genesis
     from caregrid.chain.port import (
         AccessRequest,
         AttackSignature,
@@ -43,7 +44,7 @@ T = TypeVar("T")
 class SubstrateChain(Chain):
     """The chain through one node of a list; see :class:`~caregrid.chain.connection.Connection`."""
 
-    def __init__(self, urls: Sequence[str], *, genesis: bytes | None = None) -> None:
+    def __init__(self, urls: Sequence[str], *, genesis: Genesis | bytes | None = None) -> None:
         self._connection = Connection(urls, genesis=genesis)
 
     async def finalized_head(self) -> BlockRef:

@@ -28,6 +28,7 @@ from caregrid.errors import CallLapsed, CaregridError, ChainBusy, ChainTimeout, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from caregrid.chain.genesis import Genesis
     from caregrid.chain.port import Call
 
 #: An era and a margin for finality to catch up.
@@ -38,6 +39,9 @@ MAX_SIGNINGS: Final = 4
 SIGNED_AT_ONCE: Final = 16
 #: A pool drops an extrinsic silently when it overflows; it is offered again after so many blocks.
 OFFER_AGAIN_AFTER: Final = 8
+#: A pool that takes in much at once may lose one, and all behind it wait. When the account's nonce has stood
+#: still for so many blocks, all is offered again: the next in turn would have been in one of them.
+STALLED_AFTER: Final = 3
 #: A full pool has room again with the next block; one that stays full is more than this client's doing.
 POOL_FULL_TIMEOUT_S: Final = 30.0
 POOL_POLL_S: Final = 1.0
@@ -52,7 +56,7 @@ class SubstrateSubmitter(Submitter):
         *,
         account: bytes,
         sign: Callable[[bytes], bytes],
-        genesis: bytes | None = None,
+        genesis: Genesis | bytes | None = None,
     ) -> None:
         """Remember who signs.
 
@@ -72,6 +76,7 @@ class SubstrateSubmitter(Submitter):
         self._under_way: set[Flight] = set()
         self._progress: Progress | None = None
         self._looked_at = 0.0
+        self._moved_at = 0  # the block in which the account's nonce was last seen to have grown
 
     async def submit(self, call: Call) -> Receipt:
         """Sign, submit, and wait until the call is in a finalized block."""
@@ -209,10 +214,12 @@ class SubstrateSubmitter(Submitter):
         async with self._looking:
             if self._progress is None or time.monotonic() - self._looked_at >= blocks.POLL_INTERVAL_S:
                 before = self._progress
-                self._progress = await self._connection.run(
+                found = await self._connection.run(
                     lambda client: flights.progress(client, self.account, before)
                 )
-                self._looked_at = time.monotonic()
+                if before is None or found.nonce != before.nonce:
+                    self._moved_at = found.head.number
+                self._progress, self._looked_at = found, time.monotonic()
             return self._progress
 
     async def _settle(self, still: Sequence[Flight], number: int) -> None:
@@ -238,14 +245,17 @@ class SubstrateSubmitter(Submitter):
         doubtful = [
             flight
             for flight in still
-            if flight not in dead
-            and (flight.breaks != breaks or height - flight.offered_at >= OFFER_AGAIN_AFTER)
+            if flight not in dead and (flight.breaks != breaks or self._seems_lost(flight, height))
         ]
         if doubtful:
             raws = [one.raw for flight in doubtful for one in flight.tries]
             await self._connection.run(lambda client: flights.offer_again(client, raws), repeat=False)
             for flight in doubtful:
                 flight.offered_at, flight.breaks = height, breaks
+
+    def _seems_lost(self, flight: Flight, height: int) -> bool:
+        waited, stalled = height - flight.offered_at, height - self._moved_at
+        return waited >= OFFER_AGAIN_AFTER or min(waited, stalled) >= STALLED_AFTER
 
     async def _sign_again(self, dead: Sequence[Flight]) -> None:
         """Take the next nonces: somebody else has used those that these calls had."""

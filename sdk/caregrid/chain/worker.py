@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from caregrid.chain.endpoints import public_name
 from caregrid.chain.exclusion import CODEC
-from caregrid.chain.faults import ForeignChain, NodeBehind
+from caregrid.chain.faults import AnswerGarbled, ForeignChain, NodeBehind
 from caregrid.errors import ChainUnreachable, ConfigInvalid, ProtocolViolation, StateDiscarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from caregrid.chain.endpoints import Endpoints
+    from caregrid.chain.genesis import Genesis
 
 T = TypeVar("T")
 
@@ -40,9 +41,7 @@ _DISCARDED: Final = "State already discarded"
 class Worker:
     """One thread and its client. Only `abandon`, `successor` and plain attributes are for other threads."""
 
-    def __init__(
-        self, endpoints: Endpoints, genesis: str | None, *, breaks: int = 0, final: int = -1
-    ) -> None:
+    def __init__(self, endpoints: Endpoints, genesis: Genesis, *, breaks: int = 0, final: int = -1) -> None:
         self.thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="chain")
         self.current: object | None = None  #: the token of the work that is being done
         self.breaks = breaks  #: how often a connection broke
@@ -171,10 +170,9 @@ class Worker:
             self._opening = None
 
     def _greet(self, client: Any) -> Any:
-        genesis = client.get_block_hash(0)
-        if self._genesis is not None and genesis != self._genesis:
+        client.genesis = client.get_block_hash(0)
+        if not self._genesis.admits(_hash(client.genesis)):
             raise ForeignChain
-        self._genesis = client.genesis = genesis
         client.final = self._final
         _catch_up(client)
         client.use_runtime_at(client.get_chain_finalised_head())
@@ -182,7 +180,10 @@ class Worker:
 
     def _nobody(self) -> Exception:
         if self._endpoints.all_foreign:
-            return ConfigInvalid("all chain endpoints belong to another chain; check the configured URLs")
+            return ConfigInvalid(
+                "all chain endpoints belong to another chain: their block 0 is not the one that was named "
+                "or used before; check the configured URLs"
+            )
         tried = f"no chain endpoint answers ({self._endpoints})"
         return ChainUnreachable(f"{tried}, or they have yet to see what was final; is the node running?")
 
@@ -199,6 +200,13 @@ def _catch_up(client: Any) -> None:
             return
         with CODEC.given_up():
             time.sleep(_CATCH_UP_POLL_S)
+
+
+def _hash(answer: Any) -> bytes:
+    try:
+        return bytes.fromhex(answer.removeprefix("0x"))
+    except (AttributeError, ValueError) as exc:
+        raise AnswerGarbled from exc
 
 
 def _outward(exc: BaseException) -> Exception:

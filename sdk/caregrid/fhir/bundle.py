@@ -1,4 +1,4 @@
-"""Takes bundles apart into their resources, each byte for byte as its sender wrote it.
+"""Takes bundles apart into their entries, each resource byte for byte as its sender wrote it.
 
 The text is cut, not parsed and written again: a decimal `1.50` stays `1.50`, whose last digit is a statement
 of precision in FHIR, and so do key order, escapes and white space.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from caregrid.errors import InputEmpty, InputInvalid, InputTooLarge, JsonBroken
-from caregrid.fhir import strict_json
+from caregrid.content.jsontext import text_of
+from caregrid.errors import InputInvalid, JsonBroken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,25 +29,30 @@ _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One entry of a bundle that was taken apart."""
+
+    full_url: str | None  #: what other entries refer to it by
+    resource: bytes | None  #: as it was written; None for a request to delete or read, which is no record
+
+
 def is_bundle(content: bytes) -> bool:
     """Tell whether content is the JSON of a FHIR Bundle, of whatever type; never raises.
 
     Reads as far as `resourceType` only, so a yes does not mean that the rest is sound.
     """
     try:
-        scanner = _Scanner(strict_json.decode(content))
+        scanner = _Scanner(text_of(content))
         return any(key == "resourceType" and scanner.value() == "Bundle" for key in scanner.members())
-    except (strict_json.RefusedError, InputInvalid, json.JSONDecodeError, RecursionError):
+    except (InputInvalid, json.JSONDecodeError, RecursionError):
         return False
 
 
-def split_bundle(content: bytes) -> list[bytes | None]:
-    """Return the resource of each entry, as its bytes in the bundle; None where an entry has no resource.
+def bundle_entries(content: bytes) -> list[Entry] | None:
+    """Return the entries of a bundle, or None for one that is not of SPLIT_TYPES and so stays whole.
 
-    The list is as long as `entry`, so that an index names an entry; an entry without resource is a request
-    to delete or read, which is no record. A bundle that is not of SPLIT_TYPES is returned whole, as one
-    record: the list holds the very object `content`. Resources are not judged here, and references to
-    `urn:uuid:` full URLs stay as they are.
+    The list is as long as `entry`, so that an index names an entry. Resources are not judged here.
 
     Raises:
         InputEmpty: there is no content.
@@ -54,9 +60,9 @@ def split_bundle(content: bytes) -> list[bytes | None]:
         JsonBroken: the content is not JSON, or an object has a property more than once.
         InputInvalid: no Bundle, entries that are no objects, or more than MAX_ENTRIES of them.
     """
-    text = _text(content)
+    text = text_of(content)
     try:
-        return _split(text) if _head(text) in SPLIT_TYPES else [content]
+        return _split(text) if _head(text) in SPLIT_TYPES else None
     except json.JSONDecodeError as exc:
         # The cause would carry the whole text along.
         raise JsonBroken(f"the bundle is not JSON: see line {exc.lineno}, column {exc.colno}") from None
@@ -64,15 +70,16 @@ def split_bundle(content: bytes) -> list[bytes | None]:
         raise JsonBroken("the bundle is nested too deeply to be read") from None
 
 
-def _text(content: bytes) -> str:
-    if not content:
-        raise InputEmpty
-    if len(content) > strict_json.MAX_JSON_BYTES:
-        raise InputTooLarge(limit=strict_json.MAX_JSON_BYTES)
-    try:
-        return strict_json.decode(content)
-    except strict_json.RefusedError:
-        raise JsonBroken("the bundle is not UTF-8") from None
+def split_bundle(content: bytes) -> list[bytes | None]:
+    """Return the resource of each entry, as its bytes in the bundle; None where an entry has no resource.
+
+    A bundle that stays whole is returned as one record: the list holds the very object `content`.
+
+    Raises:
+        InputInvalid: as :func:`bundle_entries`.
+    """
+    entries = bundle_entries(content)
+    return [content] if entries is None else [entry.resource for entry in entries]
 
 
 def _head(text: str) -> Any:
@@ -87,23 +94,25 @@ def _head(text: str) -> Any:
     return kind if isinstance(kind, str) else None
 
 
-def _split(text: str) -> list[bytes | None]:
-    scanner, parts = _Scanner(text), list[bytes | None]()
+def _split(text: str) -> list[Entry]:
+    scanner, entries = _Scanner(text), list[Entry]()
     for key in scanner.members():
         if key == "entry":
             for _ in scanner.items():
-                parts.append(_resource(scanner))
-                if len(parts) > MAX_ENTRIES:
+                entries.append(_entry(scanner))
+                if len(entries) > MAX_ENTRIES:
                     raise InputInvalid(f"the bundle has more than {MAX_ENTRIES} entries; send it in parts")
-    return parts
+    return entries
 
 
-def _resource(scanner: _Scanner) -> bytes | None:
-    found = None
+def _entry(scanner: _Scanner) -> Entry:
+    full_url, resource = None, None
     for key in scanner.members():
         if key == "resource":
-            found = scanner.source()
-    return found
+            resource = scanner.source()
+        elif key == "fullUrl":
+            full_url = scanner.value()
+    return Entry(full_url=full_url if isinstance(full_url, str) else None, resource=resource)
 
 
 class _Scanner:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from caregrid.records import RecordFormat
 from caregrid.sealed import new_record_id
@@ -27,11 +27,6 @@ from ocw_sidecar.adapters.sql import SqlQueue, submissions
 from ocw_sidecar.pipeline.items import AcceptedWhole, InRow, NewSubmission
 from ocw_sidecar.pipeline.states import Stage
 from ocw_sidecar.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ocw_sidecar.adapters.sql import Session
 
 #: Submissions that one transaction brings in while a database is filled.
 _CHUNK: Final = 5_000
@@ -73,12 +68,7 @@ async def _fill(chosen: Settings, waiting: int) -> None:
     async with open_database(chosen) as database:
         for start in range(0, waiting, _CHUNK):
             batch = [_submission() for _ in range(min(_CHUNK, waiting - start))]
-            await database.write(partial(_add_all, batch=batch))
-
-
-def _add_all(db: Session, *, batch: Sequence[NewSubmission]) -> None:
-    for each in batch:
-        submissions.add(db, each)
+            await database.write(partial(submissions.add_all, news=batch))
 
 
 def _submission() -> NewSubmission:

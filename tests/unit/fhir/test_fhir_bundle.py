@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caregrid.content import sniffing
 from caregrid.errors import InputEmpty, InputInvalid, InputTooLarge, JsonBroken
-from caregrid.fhir import MAX_ENTRIES, is_bundle, split_bundle, strict_json
+from caregrid.fhir import MAX_ENTRIES, is_bundle, split_bundle
 
 ODD_RESOURCE = '{ "b":1.50,\n\t"a" : {"value": 0.10, "x":[-0.0,1E+2]},"é":"\\u00e9/\\/" }'
 BROKEN = "the bundle is not JSON"
@@ -136,7 +137,7 @@ def test_errors_do_not_carry_the_content() -> None:
 
 def test_huge_content_is_refused_unparsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Content over the limit is not parsed, and the error names the limit."""
-    monkeypatch.setattr(strict_json, "MAX_JSON_BYTES", 10)
+    monkeypatch.setattr(sniffing, "MAX_TEXT_BYTES", 10)
     with pytest.raises(InputTooLarge) as caught:
         split_bundle(bundle("{}"))
     assert caught.value.limit == 10

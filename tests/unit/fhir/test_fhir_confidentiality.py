@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,46 +10,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from caregrid.fhir import FirstLevelValidator, Verdict, library, rules, split_bundle
-from caregrid.fhir.models import Models
+from caregrid.fhir import FhirValidator, Verdict, split_bundle
 from caregrid.records import RecordFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 R4 = RecordFormat.FHIR_R4_JSON
-VALIDATOR = FirstLevelValidator()
+VALIDATOR = FhirValidator()
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 RESOURCES: list[dict[str, Any]] = [
     json.loads(part)
     for part in split_bundle((EXAMPLES / "synthetic-patient-bundle.json").read_bytes())
     if part is not None
 ]
-PRIMITIVES = [
-    "base64Binary",
-    "boolean",
-    "canonical",
-    "code",
-    "date",
-    "dateTime",
-    "decimal",
-    "id",
-    "instant",
-    "integer",
-    "integer64",
-    "markdown",
-    "oid",
-    "positiveInt",
-    "string",
-    "time",
-    "unsignedInt",
-    "uri",
-    "url",
-    "uuid",
-    "xhtml",
-]
-RULES = [rule for rule in vars(rules).values() if isinstance(rule, rules.Rule)]
-TEXTS = {re.sub(r"\{\d\}", "#", rule.text) for rule in [*RULES, *map(rules.lexical, PRIMITIVES)]}
 
 #: Letters that no name of FHIR and no text of ours has together, and a number that no position reaches.
 markers = st.text("qxzjw", min_size=10, max_size=20)
@@ -59,13 +31,9 @@ numbers = st.integers(10**12, 10**15)
 
 
 def assert_silent(verdict: Verdict, *secrets: str) -> None:
-    """Check that an outcome has no secret, and nothing but our own texts and specified names."""
+    """Check that an outcome has no secret."""
     said = json.dumps(verdict.outcome, ensure_ascii=False)
     assert [secret for secret in secrets if secret in said] == []
-    for issue in verdict.outcome["issue"]:
-        assert re.sub(r"\d+", "#", issue["diagnostics"]) in {re.sub(r"\d+", "#", text) for text in TEXTS}
-        assert issue["details"]["coding"][0]["system"] == rules.RULE_SYSTEM
-        assert re.fullmatch(r"[A-Za-z0-9]+(\[\d+\]|\[x\]|\.[A-Za-z0-9]+)*", issue.get("expression", ["x"])[0])
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -118,12 +86,21 @@ OBSERVATION: dict[str, Any] = {"resourceType": "Observation", "status": "final",
         {"contained": [{"resourceType": SECRET}]},
         {"contained": [{"resourceType": "Patient", "birthDate": SECRET}]},
         {"contained": [{"resourceType": "Patient", SECRET: SECRET}]},
-        {"extension": [{"url": "urn:x", "valueUuid": SECRET}]},
+        {"meta": {"profile": [f"http://hl7.org/fhir/StructureDefinition/{SECRET}"]}},
+        {"modifierExtension": [{"url": f"http://{SECRET}", "valueString": SECRET}]},
+        {"extension": [{"url": f"http://hl7.org/fhir/StructureDefinition/{SECRET}", "valueString": "x"}]},
+        {"extension": [{"url": "urn:x", f"value{SECRET.title()}": SECRET}]},
         {"extension": [{"url": "urn:x", "valueUrl": f"http://{SECRET} x"}]},
         {"extension": [{"url": "urn:x", "valueBase64Binary": f"{SECRET}*"}]},
         {"extension": [{"url": "urn:x", "valueOid": SECRET}]},
         {"extension": [{"url": "urn:x", "valueInteger": SECRET}]},
         {"extension": [{"url": "urn:x", "valueInstant": f"2020-01-01T00:00:00{SECRET}"}]},
+        {"text": {"status": "generated", "div": f"<div><{SECRET}/></div>"}},
+        {
+            "category": [
+                {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": SECRET}]}
+            ]
+        },
     ],
 )
 def test_refused_secret_is_not_quoted(changes: dict[str, Any]) -> None:
@@ -131,7 +108,7 @@ def test_refused_secret_is_not_quoted(changes: dict[str, Any]) -> None:
     verdict = VALIDATOR.validate(json.dumps({**OBSERVATION, **changes}).encode(), R4)
     assert not verdict.valid
     assert verdict.resource_type in {None, "Observation"}
-    assert_silent(verdict, SECRET)
+    assert_silent(verdict, SECRET, SECRET.title())
 
 
 @pytest.mark.parametrize(
@@ -142,51 +119,3 @@ def test_broken_json_is_not_quoted(content: str) -> None:
     verdict = VALIDATOR.validate(content.encode(), R4)
     assert not verdict.valid
     assert_silent(verdict, SECRET)
-
-
-class StumblingModel:
-    """A model class that fails as the library does on some unknown resources: an error that quotes them."""
-
-    @staticmethod
-    def model_validate(value: Any) -> None:
-        """Fail."""
-        raise KeyError(value)
-
-
-def test_failure_of_the_library_is_a_verdict_without_quotes() -> None:
-    """An unforeseen exception in the library refuses the record, and its message goes nowhere."""
-    models = Models(R4)
-    shape = models.resource("Observation")
-    assert shape is not None
-    stumbling = dataclasses.replace(shape, model=StumblingModel)  # type: ignore[arg-type]  # only this method is used
-    issues = library.examine(models, stumbling, {"resourceType": SECRET})
-    assert issues == [rules.Issue(rules.MODEL_FAILED, "Observation")]
-
-
-def test_places_told_by_the_library_are_cut_at_unknown_names() -> None:
-    """The library names unknown properties in its errors; of such a place only the specified part is told."""
-    models = Models(R4)
-    shape = models.resource("Observation")
-    assert shape is not None
-    issues = library.examine(models, shape, {**OBSERVATION, "note": [{"text": "x", SECRET: 1}]})
-    assert issues == [rules.Issue(rules.NOT_CONFORMING, "Observation.note[0]")]
-
-
-def test_rules_have_distinct_names_and_true_issue_types() -> None:
-    """Clients tell rules apart by their names, and each issue type is one that FHIR defines."""
-    names = [rule.name for rule in RULES]
-    defined = [
-        "invalid",
-        "structure",
-        "required",
-        "value",
-        "invariant",
-        "too-long",
-        "not-supported",
-        "code-invalid",
-        "too-costly",
-        "exception",
-        "informational",
-    ]
-    assert sorted(set(names)) == sorted(names)
-    assert {rule.code for rule in RULES} <= set(defined)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from caregrid.chain import BlockRef, Call, Receipt, Submitter, batching
-from caregrid.chain.batching import BatchingSubmitter
+from caregrid.chain.batching import BatchingSubmitter, Load
 from caregrid.chain.refusals.emr import PatientExists
 from caregrid.errors import ChainBusy, ChainTimeout, ChainUnreachable
 
@@ -210,9 +210,14 @@ async def test_closing_drains() -> None:
 
 
 async def test_closing_what_never_ran() -> None:
-    """Nothing to drain."""
+    """Nothing to drain; who waited for it to run is told."""
     inner = Recorder()
-    await BatchingSubmitter(inner).close()
+    submitter = BatchingSubmitter(inner)
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(submitter.submit_many([call("a")]))
+        await settle()
+        await submitter.close()
+    assert [ChainUnreachable] == [type(each) for each in waiting.result()]
     assert inner.closed
 
 
@@ -227,6 +232,43 @@ async def test_cancelled_while_running() -> None:
         await settle()
         run.cancel()
     assert [ChainTimeout, ChainTimeout, ChainUnreachable] == [type(each) for each in waiting.result()]
+
+
+async def test_it_runs_again() -> None:
+    """Stopped, it refuses at once; run again, it has all its room and places, whatever was cut short."""
+    inner = Recorder()
+    submitter = BatchingSubmitter(inner, size=2, age_s=SOON_S, room=4)
+    for _ in range(batching.UNDER_WAY + 1):
+        inner.may_answer.clear()
+        async with asyncio.TaskGroup() as group:
+            run = group.create_task(submitter.run())
+            cut = group.create_task(submitter.submit_many([call(name) for name in "abc"]))
+            await settle()
+            run.cancel()
+        assert [ChainTimeout, ChainTimeout, ChainUnreachable] == [type(each) for each in cut.result()]
+        with pytest.raises(ChainUnreachable):
+            await submitter.submit(call("d"))
+    inner.may_answer.set()
+    async with running(submitter):
+        await settle()
+        names = [str(number) for number in range(50)]
+        assert [receipt(name) for name in names] == await submitter.submit_many(map(call, names))
+
+
+async def test_the_load_is_told() -> None:
+    """What waits, what is under way, and what went out."""
+    inner = Recorder()
+    inner.may_answer.clear()
+    submitter = BatchingSubmitter(inner, size=2, age_s=NEVER_S)
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(submitter.run())
+        waiting = group.create_task(submitter.submit_many([call(name) for name in "abc"]))
+        await settle()
+        assert Load(waiting=1, under_way=1, batches=1, calls=2) == submitter.load
+        inner.may_answer.set()
+        await submitter.close()
+        await asyncio.wait([waiting, run])
+    assert Load(waiting=0, under_way=0, batches=2, calls=3) == submitter.load
 
 
 async def test_a_failing_batch_is_its_callers_business() -> None:

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from caregrid.chain.port import BlockRef
-from caregrid.errors import ConfigInvalid
+from caregrid.errors import ConfigInvalid, StateDiscarded
 from caregrid.testing import MemoryChain
 from ocw_sidecar.clock.follower import Follower
 from ocw_sidecar.clock.port import BlockLog, Position
@@ -71,10 +71,12 @@ class Following:
     """A follower, what it follows and what it said."""
 
     chain: MemoryChain = field(default_factory=MemoryChain)
+    metrics: Metrics = field(default_factory=Metrics)
     log: MemoryLog = field(default_factory=MemoryLog)
     woken: list[int] = field(default_factory=list)
     restored: list[int] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    restoring: asyncio.Event = field(default_factory=asyncio.Event)
 
     def follower(self, **settings: Any) -> Follower:
         """Return the follower."""
@@ -83,7 +85,7 @@ class Following:
             chain=self.chain,
             block_log=self.log,
             settings=ClockSettings(**{**plain, **settings}),
-            metrics=Metrics(),
+            metrics=self.metrics,
             restore=self._restore,
             wake=self._wake,
         )
@@ -105,6 +107,7 @@ class Following:
 
     async def _restore(self, block: BlockRef) -> None:
         self.restored.append(block.number)
+        self.restoring.set()
 
     async def _wake(self, height: int) -> None:
         self.woken.append(height)
@@ -185,6 +188,76 @@ async def test_an_endpoint_that_lags_behind_is_waited_for() -> None:
         behind.mine(16)
         await behind.until(21)
     assert list(range(1, 22)) == ahead.log.taken
+
+
+class Pruned(MemoryChain):
+    """A chain whose nodes have dropped the state of all blocks up to one."""
+
+    kept_from = 0
+
+    async def finalized_blocks(self, start: int) -> AsyncIterator[FinalizedBlock]:
+        """Yield blocks, or say that they cannot be read."""
+        async for block in super().finalized_blocks(start):
+            if block.ref.number < self.kept_from:
+                raise StateDiscarded
+            yield block
+
+
+async def test_discarded_state_ends_it() -> None:
+    """An operator has to decide: to name an archive node, or to leave blocks out."""
+    following = Following(chain=(chain := Pruned()))
+    following.mine(50)
+    chain.kept_from = 40
+    with pytest.raises(StateDiscarded, match="archive"):
+        await following.follower(start_block=10).run()
+    assert ([], []) == (following.log.taken, following.restored)
+
+
+async def test_discarded_state_is_left_out_where_that_is_allowed() -> None:
+    """After a long pause it goes on from what stands on the chain, says so, and counts it; then as ever."""
+    following = Following(chain=(chain := Pruned()))
+    following.mine(5)
+    async with following.running(start_block=1):
+        await following.until(5)
+    following.mine(400)
+    chain.kept_from = 300
+    following.restoring.clear()
+    with capture_logs() as logs:
+        async with following.running(start_block=1, on_discarded_state="rebuild"):
+            await following.restoring.wait()
+            following.mine(3)
+            await following.until(408)
+    assert ([405], [1, 2, 3, 4, 5, 406, 407, 408]) == (following.restored, following.log.taken)
+    [told] = [entry for entry in logs if entry["event"] == "clock_begins_again"]
+    assert ("warning", 5) == (told["log_level"], told["last_block"])
+    assert 1.0 == following.metrics.registry.get_sample_value("caregrid_clock_rebuilds_total")
+
+
+async def test_a_chain_that_goes_away_meanwhile_is_waited_for() -> None:
+    """Between forgetting and beginning again nothing is lost but time."""
+    following = Following(chain=(chain := Pruned()))
+    following.mine(5)
+    async with following.running(start_block=1):
+        await following.until(5)
+    following.mine(100)
+    chain.kept_from = 90
+    forget, forgotten = following.log.forget, asyncio.Event()
+
+    async def forget_and_lose_the_chain() -> None:
+        await forget()
+        chain.reachable = False
+        forgotten.set()
+
+    following.log.forget = forget_and_lose_the_chain  # type: ignore[method-assign]  # between two steps
+    async with following.running(start_block=1, on_discarded_state="rebuild"):
+        await forgotten.wait()
+        await asyncio.sleep(0.01)
+        assert [] == following.restored
+        chain.reachable = True
+        await following.restoring.wait()
+        following.mine(1)
+        await following.until(106)
+    assert [1, 2, 3, 4, 5, 106] == following.log.taken
 
 
 async def test_two_that_follow_take_each_block_in_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -13,6 +14,7 @@ from caregrid.errors import DiskLow
 from caregrid.records import RecordFormat
 from ocw_sidecar.pipeline import spool
 from ocw_sidecar.pipeline.intake import Offer
+from ocw_sidecar.pipeline.sql import Statement
 from ocw_sidecar.pipeline.states import RecordState
 from ocw_sidecar.settings import Settings
 from ocw_sidecar.testing import ORGANISATION, PATIENT, Rig, rig
@@ -56,9 +58,14 @@ async def fill(sidecar: Rig, size: int) -> list[bytes]:
 
 async def set_room(sidecar: Rig, pages: int) -> None:
     """Let the database grow by so many pages only, as on a full disk: SQLite answers SQLITE_FULL."""
-    writer = sidecar.bench.queue._database._writer  # type: ignore[attr-defined]
-    used = await writer.run(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
-    await writer.run(lambda db: db.execute(f"PRAGMA max_page_count = {used + pages}").fetchone()[0])
+    [used] = await pragma(sidecar, "page_count")
+    await pragma(sidecar, f"max_page_count = {used + pages}")
+
+
+async def pragma(sidecar: Rig, words: str) -> Any:
+    """Ask the writing connection for something of its own."""
+    statement = Statement(name="pragma", text=f"PRAGMA {words}", postgres="")
+    return await sidecar.database.write(lambda db: db.execute(statement).fetchone())
 
 
 def no_space(_: int) -> None:
@@ -84,6 +91,44 @@ async def test_full_database_leaves_no_spool_file_of_a_refused_one(sidecar: Rig)
     await fill(sidecar, LARGE)
     named = await sidecar.bench.queue.spool_files()
     assert named == {path.name for path in (sidecar.bench.settings.home / "spool").iterdir()}
+
+
+async def test_refused_group_leaves_no_spool_file(sidecar: Rig) -> None:
+    """Contents that come together are refused one by one, and what was spooled for them goes."""
+    await set_room(sidecar, 0)
+    offer = Offer(patient_id=PATIENT, format=RecordFormat.BINARY, announced=None, idempotency=None)
+    large, small = os.urandom(LARGE), os.urandom(50 * SMALL)
+    group = [(offer, large), (offer, b""), (offer, small), (offer, large)]
+    found = [type(each).__name__ for each in await sidecar.intake.take_all(group)]
+    assert ["DiskLow", "InputEmpty", "DiskLow", "DiskLow"] == found
+    assert [] == list((sidecar.bench.settings.home / "spool").iterdir())
+    await set_room(sidecar, 1_000_000)
+    assert ["Submission"] == [type(each).__name__ for each in await sidecar.intake.take_all(group[:1])]
+
+
+async def test_group_that_is_cut_off_leaves_no_spool_file(
+    sidecar: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A caller who goes in the middle of his group has nothing taken in."""
+    offer = Offer(patient_id=PATIENT, format=RecordFormat.BINARY, announced=None, idempotency=None)
+    large = os.urandom(LARGE)
+    seal, reached = sidecar.intake._seal, asyncio.Event()
+
+    async def stuck(*arguments: Any) -> Any:
+        if reached.is_set():
+            await asyncio.Event().wait()
+        reached.set()
+        return await seal(*arguments)
+
+    monkeypatch.setattr(sidecar.intake, "_seal", stuck)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        taking = group.create_task(sidecar.intake.take_all([(offer, large), (offer, large)]))
+        await reached.wait()
+        while not list((sidecar.bench.settings.home / "spool").iterdir()):  # noqa: ASYNC110 - a file tells
+            await asyncio.sleep(0.01)
+        taking.cancel()
+    assert [] == list((sidecar.bench.settings.home / "spool").iterdir())
+    assert [] == await sidecar.bench.queue.tallies()
 
 
 async def test_full_disk_under_a_spool_file_refuses(sidecar: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

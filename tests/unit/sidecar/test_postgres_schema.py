@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 import pytest
@@ -12,8 +12,10 @@ import pytest
 from caregrid.errors import ConfigInvalid
 from ocw_sidecar.adapters.postgres import Access, PostgresDatabase
 from ocw_sidecar.adapters.postgres.connection import connect
+from ocw_sidecar.adapters.postgres.lane import Lane
 from ocw_sidecar.adapters.postgres.schema import bring_up_to_date, stored_version
 from ocw_sidecar.pipeline.migrations import SCHEMA_VERSION, postgres_migrations
+from storage_network.launch import wait_until
 from tests.databases import TEMPLATE
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
 
 NEXT = SCHEMA_VERSION + 1
+
+#: A page of a table or an index.
+PAGE: Final = 8192
 
 
 @pytest.fixture
@@ -106,15 +111,84 @@ def test_an_item_cannot_begin_halfway(made: Connection) -> None:
         )
 
 
-def test_tallies_stay_few_and_exact(made: Connection) -> None:
-    """However many moves there are, folding leaves a few rows, and their sums do not change."""
-    made.execute("SELECT set_config('caregrid.shard', '7', false)")
-    insert = "INSERT INTO packs (id, size, record_count, state, oldest_at) VALUES (%s, 3, 1, 'planned', 0)"
-    for number in range(500):
-        made.execute(insert, (number.to_bytes(16),))
-    sums = "SELECT kind, state, sum(items) AS items, sum(bytes) AS bytes FROM tallies GROUP BY kind, state"
-    before = made.execute(sums).fetchall()
-    made.execute("SELECT fold_tallies()")
-    assert [{"kind": "pack", "state": "planned", "items": 500, "bytes": 1500}] == before
-    assert before == made.execute(sums).fetchall()
-    assert [{"rows": 1}] == made.execute("SELECT count(*) AS rows FROM tallies").fetchall()
+INSERT: Final = "INSERT INTO packs (id, size, record_count, state, oldest_at) VALUES (%s, 3, 1, 'planned', 0)"
+TALLIES: Final = "SELECT shard, kind, state, items, bytes FROM tallies ORDER BY shard, kind, state"
+
+
+def use_shard(connection: Connection, shard: int) -> None:
+    """Have a connection count in a shard."""
+    connection.execute("SELECT set_config('caregrid.shard', %s, false)", (str(shard),))
+    connection.commit()
+
+
+def test_tallies_are_exact_at_each_commit(made: Connection) -> None:
+    """A transaction of any size adds to one row, whoever commits it; what is deleted is taken off."""
+    use_shard(made, 7)
+    for first in (0, 500):
+        for number in range(first, first + 500):
+            made.execute(INSERT, (number.to_bytes(16),))
+        made.commit()
+    planned = {"shard": 7, "kind": "pack", "state": "planned"}
+    assert [planned | {"items": 1000, "bytes": 3000}] == made.execute(TALLIES).fetchall()
+    made.execute("DELETE FROM packs WHERE id < %s", ((400).to_bytes(16),))
+    made.commit()
+    assert [planned | {"items": 600, "bytes": 1800}] == made.execute(TALLIES).fetchall()
+
+
+def test_what_is_undone_is_not_counted(made: Connection) -> None:
+    """Neither when a transaction is, nor when it goes on behind a savepoint."""
+    use_shard(made, 7)
+    made.execute(INSERT, (bytes(16),))
+    made.rollback()
+    made.execute(INSERT, ((1).to_bytes(16),))
+    made.execute("SAVEPOINT attempt")
+    for number in range(2, 300):
+        made.execute(INSERT, (number.to_bytes(16),))
+    made.execute("ROLLBACK TO attempt")
+    made.execute("SAVEPOINT another")
+    made.execute(INSERT, ((300).to_bytes(16),))
+    made.execute("RELEASE another")
+    made.commit()
+    assert [2] == [row["items"] for row in made.execute(TALLIES).fetchall()]
+
+
+def test_counting_leaves_nothing_dead_behind(made: Connection) -> None:
+    """Rows of counts change in place and in their page, so that reading them stays cheap without a vacuum."""
+    use_shard(made, 7)
+    for number in range(2000):
+        made.execute(INSERT, (number.to_bytes(16),))
+        made.commit()
+    found = made.execute(
+        "SELECT pg_relation_size('tallies') AS heap, pg_relation_size('tallies_pkey') AS keys"
+    )
+    assert [{"heap": PAGE, "keys": 2 * PAGE}] == found.fetchall()
+
+
+def test_nobody_waits_for_anothers_counts(postgres_server: PostgresServer) -> None:
+    """Each writing connection has a shard of its own as long as it lives; a later one may take it over."""
+    name = postgres_server.create_database(template=TEMPLATE)
+    access = Access(postgres_server.url(name))
+    lanes = [Lane(access, read_only=False) for _ in range(4)]
+    shard = "SELECT own_shard() AS shard"
+    opened = [lane.open() for lane in lanes]
+    shards = [each.execute(shard).fetchall()[0]["shard"] for each in opened]
+    for number, each in enumerate(opened):
+        each.execute(INSERT, (number.to_bytes(16),))
+        each.execute("SET CONSTRAINTS ALL IMMEDIATE")  # counted, and not yet committed
+    for each in opened:
+        each.commit()
+    assert [0, 1, 2, 3] == sorted(shards)
+    lanes[1].close()
+    with closing(connect(access)) as other:
+        wait_until(lambda: _is_free(other, shards[1]), 10.0)
+    assert shards[1] == lanes[1].open().execute(shard).fetchall()[0]["shard"]
+    for lane in lanes:
+        lane.close()
+    postgres_server.drop_database(name)
+
+
+def _is_free(connection: Connection, shard: int) -> bool:
+    held = "SELECT count(*) AS held FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+    found = connection.execute(held, (shard,)).fetchall()
+    connection.rollback()
+    return found == [{"held": 0}]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from caregrid.chain import RecordScope
+from caregrid.chain import RecordScope, calls
 from caregrid.errors import ConfigInvalid, SidecarUnreachable, StorageUnreachable, WorkerUnknown
 from ocw_sidecar import operating
 from ocw_sidecar.adapters.alone import LocalTasks
@@ -18,8 +18,11 @@ from ocw_sidecar.adapters.home import locked
 from ocw_sidecar.cli import doctor_sidecar
 from ocw_sidecar.clock.controls import Run
 from ocw_sidecar.daemon import Daemon
+from ocw_sidecar.pipeline.bells import Bell
+from ocw_sidecar.pipeline.steps import Step
 from ocw_sidecar.ports import Election
-from ocw_sidecar.workers import WORKERS
+from ocw_sidecar.testing import ORGANISATION
+from ocw_sidecar.workers import WORKERS, Worker
 from ocw_sidecar.workers.clock import Clock
 from ocw_sidecar.workers.intervals import IntervalWorker, WallJob
 from ocw_sidecar.workers.leading import Leading
@@ -29,6 +32,8 @@ from tests.unit.sidecar.worker_world import RealTime, Working, mine, working
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
+
+    from ocw_sidecar.pipeline.bench import Bench
 
 
 class Counting(IntervalWorker, WallJob):
@@ -214,6 +219,82 @@ async def test_only_the_leader_works_and_stops_when_it_leads_no_more(sidecar: Wo
             begun.clear()
             ended.clear()
         sidecar.stop.set()
+
+
+async def test_what_workers_need_to_their_end_ends_last(sidecar: Working) -> None:
+    """At a stop a step is finished by what lasts; when the election is lost, both end at once."""
+    for lost in (False, True):
+        votes, told, stop = Votes(leading=True), list[str](), asyncio.Event()
+        asked, answered = asyncio.Event(), asyncio.Event()
+        step = Asking(sidecar.rig.bench, told, asked, answered)
+        worker = Worker(
+            name="expiry",
+            step=step,
+            bells=sidecar.rig.bench.bells,
+            tick_s=0.01,
+            stop=stop,
+            watch=sidecar.parts.watch,
+            now=sidecar.time,
+        )
+
+        async def last(told: list[str] = told) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                told.append("what lasts ends")
+
+        leading = Leading(votes, workers=[worker], endless=[], lasting=[last], stop=stop)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(leading.run())
+            await asked.wait()
+            if lost:
+                await votes.decide(leads=False)
+            else:
+                stop.set()
+            await asyncio.sleep(0.02)
+            told.append("answer")
+            answered.set()
+            stop.set()
+        expected = (
+            ["what lasts ends", "answer"] if lost else ["answer", "the step is finished", "what lasts ends"]
+        )
+        assert expected == told
+
+
+class Asking(Step):
+    """Waits for an answer, as who submits does."""
+
+    bell = Bell.BLOCK
+
+    def __init__(self, bench: Bench, told: list[str], asked: asyncio.Event, answered: asyncio.Event) -> None:
+        super().__init__(bench)
+        self._told, self._asked, self._answered = told, asked, answered
+
+    async def run_once(self) -> int:
+        """Ask once."""
+        self._asked.set()
+        await self._answered.wait()
+        self._told.append("the step is finished")
+        return 0
+
+
+async def test_workers_share_batches(sidecar: Working) -> None:
+    """Calls that two workers make at the same moment go out together, and are counted."""
+    submitter = sidecar.parts.desk.bench.ports.submitter
+    wanted = [calls.register_patient(ORGANISATION, bytes([number]) * 32, None) for number in range(100, 105)]
+    async with asyncio.TaskGroup() as group:
+        one = group.create_task(submitter.submit(wanted[0]))
+        many = group.create_task(submitter.submit_many(wanted[1:]))
+    assert {one.result().block} == {
+        result.block for result in many.result() if not isinstance(result, Exception)
+    }
+    registry = sidecar.parts.desk.metrics.registry
+    counted = {
+        name: registry.get_sample_value(f"caregrid_chain_{name}")
+        for name in ("batches_total", "calls_total", "calls_waiting", "batches_under_way")
+    }
+    expected = {"batches_total": 1.0, "calls_total": 5.0, "calls_waiting": 0.0, "batches_under_way": 0.0}
+    assert expected == counted
 
 
 async def test_wall_jobs_count_from_their_last_success(sidecar: Working) -> None:

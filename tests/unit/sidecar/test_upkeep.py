@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from caregrid.testing import MemoryKeyStore
+from ocw_sidecar.adapters.sql.channels import SqlChannelBook
+from ocw_sidecar.adapters.sql.deliveries import SqlOutbox
+from ocw_sidecar.adapters.sql.notices import SqlNotices
 from ocw_sidecar.adapters.sql.upkeep import SqlUpkeep
+from ocw_sidecar.notifications.delivery import Fault
+from ocw_sidecar.notifications.items import NoticeKind, notice
+from ocw_sidecar.notifications.preferences import Choice, Preferences
+from ocw_sidecar.notifications.targets import Target, TargetType
 from ocw_sidecar.pipeline.states import Stage
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.workers.jumps import JumpWatch
+from ocw_sidecar.workers.notifications import REST
 from ocw_sidecar.workers.purge import PurgeJob
 from tests.databases import TEMPLATE
-from tests.unit.sidecar.worker_world import Working, working
+from tests.notifying import Fakes
+from tests.unit.sidecar.worker_world import GRANTEE, Working, working
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,6 +65,20 @@ async def test_what_is_long_final_is_forgotten(sidecar: Working) -> None:
     assert 0 == await purge(sidecar, days=1)
 
 
+async def test_what_is_forgotten_is_counted_no_more(sidecar: Working) -> None:
+    """The counts by state fall with the rows, to the last byte; what stays is still counted."""
+    await sidecar.store(b"one")
+    await sidecar.store(b"another one")
+    queue = sidecar.rig.bench.queue
+    before = {(each.kind, each.state): each.items for each in await queue.tallies() if each.items}
+    assert {("submission", "validated"): 2, ("record", "confirmed"): 2, ("pack", "closed"): 2} == before
+    sidecar.time.pass_by(31 * 86_400)
+    await sidecar.submit(b"one more")
+    assert 2 == await purge(sidecar, days=0)
+    [left] = [each for each in await queue.tallies() if each.items or each.bytes]
+    assert ("submission", "received", 1) == (left.kind, left.state, left.items)
+
+
 async def test_keys_outlive_the_purge(sidecar: Working) -> None:
     """The data key of a purged record can still be given out; the ledger still knows the record."""
     [record] = await sidecar.store(b"one")
@@ -80,6 +104,7 @@ class Clocks:
         self.watch = JumpWatch(
             sidecar.rig.bench,
             SqlUpkeep(sidecar.rig.database),
+            SqlOutbox(sidecar.rig.database),
             self.realign,
             monotonic=lambda: self.steady,
         )
@@ -113,6 +138,24 @@ async def test_a_clock_set_back_holds_up_no_work(sidecar: Working) -> None:
     assert 1 == len(await bench.leases.claim(Stage.VALIDATE, 1))
     assert 1 == clocks.realigned
     assert ("clock_jumped", -7200.0) == (logs[0]["event"], logs[0]["seconds"])
+
+
+async def test_a_clock_set_back_holds_up_no_notice(sidecar: Working) -> None:
+    """A channel that rests is tried again, though the time that it was to rest until is hours away now."""
+    clocks, outbox = Clocks(sidecar), SqlOutbox(sidecar.rig.database)
+    book = SqlChannelBook(sidecar.rig.database, sidecar.time)
+    chosen = [Choice(target=Target(type=TargetType.APPRISE, url="mailtos://example.org"))]
+    await Preferences(book, MemoryKeyStore(), Fakes()).replace(GRANTEE, chosen)
+    told = notice(NoticeKind.ACCESS_GRANTED, GRANTEE, sidecar.time(), block=1)
+    await SqlNotices(sidecar.rig.database).add([told])
+    now = sidecar.time()
+    [turn] = await outbox.claim(sound=1, troubled=1, batch=1, now=now, until=now)
+    retried = [each.id for each in turn.deliveries]
+    await outbox.note_fault(turn, Fault(retried=retried, given_up=[], code="A_CODE", due=now + REST.cap))
+    clocks.pass_by(1.0, jump=-7200.0)
+    assert not await outbox.has_due(sidecar.time())
+    await clocks.watch.check()
+    assert await outbox.has_due(sidecar.time())
 
 
 async def test_a_clock_set_forward_takes_no_lease_away(sidecar: Working) -> None:

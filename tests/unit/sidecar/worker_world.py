@@ -13,6 +13,7 @@ from caregrid.keys import EncryptionKeyPair
 from caregrid.records import RecordFormat
 from ocw_sidecar.adapters.alone import AlwaysLeads, LocalTasks
 from ocw_sidecar.composition import compose
+from ocw_sidecar.operating import meanwhile
 from ocw_sidecar.pipeline.intake import Offer
 from ocw_sidecar.settings import Settings
 from ocw_sidecar.testing import ORGANISATION, PATIENT, Rig, World, memory_world, rig
@@ -127,13 +128,15 @@ async def working(
         organisation="0x" + ORGANISATION.hex(),
         min_free_disk=0,
         pack_age_limit_s=0,
+        chain={"batch_age_s": 0},
         **changes,
     )
     stop = asyncio.Event()
     async with rig(settings, world) as opened:
         parts = compose(opened.bench, opened.database, election=AlwaysLeads(), tasks=LocalTasks(), stop=stop)
         try:
-            yield Working(rig=opened, parts=parts, time=time, stop=stop)
+            async with meanwhile(parts.batches.run):
+                yield Working(rig=opened, parts=parts, time=time, stop=stop)
         finally:
             await parts.close()
 

@@ -51,7 +51,8 @@ CREATE TABLE submissions (
     idempotency BLOB UNIQUE,
     state TEXT NOT NULL,
     reason TEXT,
-    received_at INTEGER NOT NULL
+    received_at INTEGER NOT NULL,
+    submitter BLOB CHECK (length(submitter) = 32)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX submissions_waiting ON submissions (received_at) WHERE state = 'received';
@@ -162,6 +163,11 @@ CREATE TRIGGER submission_moves AFTER UPDATE OF state ON submissions WHEN OLD.st
     ON CONFLICT DO UPDATE SET items = items + 1, bytes = bytes + excluded.bytes;
 END;
 
+CREATE TRIGGER submission_ends AFTER DELETE ON submissions BEGIN
+    UPDATE tallies SET items = items - 1, bytes = bytes - OLD.length
+    WHERE kind = 'submission' AND state = OLD.state;
+END;
+
 CREATE TRIGGER record_begins AFTER INSERT ON records BEGIN
     SELECT raise(ABORT, 'no record begins so')
     WHERE NOT EXISTS (SELECT 1 FROM transitions WHERE kind = 'record' AND old = '' AND new = NEW.state);
@@ -180,6 +186,11 @@ CREATE TRIGGER record_moves AFTER UPDATE OF state ON records WHEN OLD.state <> N
     ON CONFLICT DO UPDATE SET items = items + 1, bytes = bytes + excluded.bytes;
 END;
 
+CREATE TRIGGER record_ends AFTER DELETE ON records BEGIN
+    UPDATE tallies SET items = items - 1, bytes = bytes - coalesce(OLD.length, 0)
+    WHERE kind = 'record' AND state = OLD.state;
+END;
+
 CREATE TRIGGER pack_begins AFTER INSERT ON packs BEGIN
     SELECT raise(ABORT, 'no pack begins so')
     WHERE NOT EXISTS (SELECT 1 FROM transitions WHERE kind = 'pack' AND old = '' AND new = NEW.state);
@@ -195,4 +206,9 @@ CREATE TRIGGER pack_moves AFTER UPDATE OF state ON packs WHEN OLD.state <> NEW.s
     UPDATE tallies SET items = items - 1, bytes = bytes - OLD.size WHERE kind = 'pack' AND state = OLD.state;
     INSERT INTO tallies VALUES ('pack', NEW.state, 1, NEW.size)
     ON CONFLICT DO UPDATE SET items = items + 1, bytes = bytes + excluded.bytes;
+END;
+
+CREATE TRIGGER pack_ends AFTER DELETE ON packs BEGIN
+    UPDATE tallies SET items = items - 1, bytes = bytes - OLD.size
+    WHERE kind = 'pack' AND state = OLD.state;
 END;

@@ -112,6 +112,19 @@ async def test_a_batch_that_is_sent_again_is_the_same(roomy: Client) -> None:
     assert [False, True, False] == same
 
 
+async def test_a_key_is_not_used_for_two_patients(roomy: Client, sidecar: Rig) -> None:
+    """Not even in one batch, whose lines come at once: what was not taken in is not acknowledged."""
+    other = (b"\x05" * 32).hex()
+    answers = await send(
+        roomy, b"\n".join([line(key="same"), line(key="same", patient=other), line(key="same")])
+    )
+    assert ["received", "CONFLICT", "received"] == [
+        answer["error"]["code"] if "error" in answer else answer["state"] for answer in answers
+    ]
+    assert answers[0]["submission"] == answers[2]["submission"]
+    assert 1 == sum(each.items for each in await sidecar.bench.queue.tallies())
+
+
 async def test_each_answer_comes_when_its_line_is_durable(roomy: Client) -> None:
     """A caller who sends slowly reads the first answer before he has sent the last line."""
     answered = asyncio.Event()
@@ -198,15 +211,15 @@ async def test_a_bug_at_one_line_stops_no_other(
     roomy: Client, sidecar: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its line has a neutral answer, and the log says where it was, not what it said."""
-    take, calls = sidecar.intake.take, []
+    seal, calls = sidecar.intake._seal, []
 
     async def broken(*arguments: Any) -> Any:
         calls.append(arguments)
         if len(calls) == 1:
             raise RuntimeError("quotes content")
-        return await take(*arguments)
+        return await seal(*arguments)
 
-    monkeypatch.setattr(sidecar.intake, "take", broken)
+    monkeypatch.setattr(sidecar.intake, "_seal", broken)
     with capture_logs() as logs:
         answers = await send(roomy, line() + b"\n" + line())
     assert ["CAREGRID_ERROR", None] == [answer.get("error", {}).get("code") for answer in answers]
@@ -230,7 +243,7 @@ async def _cut(chunks: Sequence[bytes]) -> list[bytes | None]:
         for chunk in chunks:
             yield chunk
 
-    return [text async for text in lines(stream(), 20)]
+    return [text async for texts in lines(stream(), 20) for text in texts]
 
 
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))

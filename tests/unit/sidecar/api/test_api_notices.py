@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from caregrid.errors import AccessRefused, ConfigInvalid, ProtocolViolation
+from caregrid.client import EmrClient
+from caregrid.errors import AccessRefused, ChannelRefused, ConfigInvalid, ProtocolViolation
 from caregrid.feed import FeedEvent, FeedGap, FeedNotice
 from caregrid.intake import SidecarClient
 from caregrid.keys import Identity
+from caregrid.preferences import ChannelChoice
+from caregrid.records import RecordFormat
+from caregrid.statuses import BatchItem
 from caregrid.sync import EmrClient as BlockingClient
 from caregrid.webhooks import new_secret
 from ocw_sidecar.adapters.channels import RealChannels
@@ -31,8 +36,8 @@ from ocw_sidecar.notifications.delivery import Fault
 from ocw_sidecar.notifications.items import NoticeKind, notice
 from ocw_sidecar.notifications.preferences import Preferences
 from ocw_sidecar.pipeline.bells import Bell
-from ocw_sidecar.testing import ORGANISATION
-from tests.unit.sidecar.api.calls import token_for
+from ocw_sidecar.testing import ORGANISATION, PATIENT
+from tests.unit.sidecar.api.calls import OBSERVATION, token_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -65,9 +70,9 @@ class Site:
         """Return a header with a token."""
         return await token_for(self.rig, *(scopes or (Scope.FEED,)), account=account)
 
-    async def sdk(self, account: bytes) -> SidecarClient:
+    async def sdk(self, account: bytes, *scopes: Scope) -> SidecarClient:
         """Return the SDK's client for an account."""
-        header = await self.token(account)
+        header = await self.token(account, *scopes)
         return SidecarClient(str(self.client.make_url("/")), header["Authorization"].split()[1])
 
     async def call(self, method: str, path: str, account: bytes | None = ALICE, **options: Any) -> Any:
@@ -99,6 +104,7 @@ async def opened(sidecar: Rig, *, limit: int = 8) -> AsyncIterator[Site]:
         callers=SqlCallers(database),
         patients=SqlPatients(database),
         search=SqlSearch(database),
+        outbox=outbox,
         more=[*feed.routes(feeds), *preferences.routes(handlers)],
     )
     server = TestServer(build_app(api))
@@ -336,7 +342,11 @@ def test_blocking_client_reads_the_feed() -> None:
     client._runner.close()
 
 
-WEBHOOK = {"type": "webhook", "url": f"https://example.org/{CANARY}", "secrets": [new_secret()]}
+WEBHOOK: dict[str, Any] = {
+    "type": "webhook",
+    "url": f"https://example.org/{CANARY}",
+    "secrets": [new_secret()],
+}
 
 
 async def test_preferences_are_kept_and_never_echoed(site: Site) -> None:
@@ -398,8 +408,8 @@ async def test_strangers_have_no_preferences(site: Site) -> None:
         assert 200 == response.status
 
 
-async def test_given_up_is_tried_again(site: Site) -> None:
-    """A recipient who has corrected his address gets what was lost."""
+async def give_up(site: Site) -> None:
+    """Have a notice to Alice given up."""
     await site.tell(ALICE, 1)
     await site.call("PUT", "/v1/preferences", json={"channels": [WEBHOOK]})
     await site.tell(ALICE, 2)
@@ -407,6 +417,102 @@ async def test_given_up_is_tried_again(site: Site) -> None:
     (turn,) = await site.outbox.claim(sound=1, troubled=1, batch=10, now=now, until=now.replace(year=2200))
     lost = Fault(retried=[], given_up=[turn.deliveries[0].id], code="CHANNEL_REFUSED", due=now)
     await site.outbox.note_fault(turn, lost)
+
+
+@pytest.mark.parametrize("way", ["one", "many"])
+async def test_submitter_is_told_of_what_failed(site: Site, way: str) -> None:
+    """An application with an account of its own finds its failures in its feed, and nobody else's."""
+    await site.notices.oversee(ORGANISATION)
+    alice = await site.sdk(ALICE, Scope.SUBMIT, Scope.FEED)
+    broken = b'{"resourceType": "Observation", "note": "' + CANARY.encode() + b'"}'
+    if way == "one":
+        taken = await alice.submit(broken, patient_id=PATIENT, format=RecordFormat.FHIR_R4_JSON)
+    else:
+        items = [BatchItem(patient_id=PATIENT, resource=broken)]
+        [answer] = [each async for each in alice.submit_many(items)]
+        taken = answer.submission_id or b""
+    bob = await site.sdk(BOB, Scope.SUBMIT, Scope.FEED)
+    await bob.submit(OBSERVATION, patient_id=PATIENT, format=RecordFormat.FHIR_R4_JSON)
+    await site.rig.drain()
+    [told] = (await alice.notices()).items
+    assert ("record_failed", taken.hex(), 1) == (
+        told.kind, told.facts["submission"], told.facts["records"],
+    )  # fmt: skip
+    assert CANARY not in repr(told)
+    assert (0, 1) == ((await bob.notices()).newest, (await site.notices.after(ORGANISATION, None, 9)).newest)
+    for client in (alice, bob):
+        await client.close()
+
+
+async def test_operators_see_deliveries_and_try_them_again(site: Site) -> None:
+    """Of all recipients: the metrics count them, and the word that replays failures covers them, too."""
+    await give_up(site)
+    assert {"waiting": 0, "failed": 1} == await counted(site)
+    operator = await site.token(None, Scope.OPERATE)
+    async with site.client.post("/v1/failures/replay", headers=operator) as response:
+        assert {"replayed": 0, "deliveries": 1} == await response.json()
+    assert {"waiting": 1, "failed": 0} == await counted(site)
+
+
+async def counted(site: Site) -> dict[str, int]:
+    """Return the metric of deliveries by state."""
+    async with site.client.get("/metrics") as response:
+        text = await response.text()
+    found = re.findall(r'^caregrid_deliveries\{state="(\w+)"\} (\d+)', text, re.MULTILINE)
+    return {state: int(items) for state, items in found}
+
+
+async def test_the_sdk_sets_and_shows_channels(site: Site) -> None:
+    """What was chosen is described again without what identifies or opens; none is the feed alone."""
+    client = await site.sdk(ALICE, Scope.FEED, Scope.SUBMIT)
+    mail = ChannelChoice(type="apprise", url=f"mailtos://{CANARY}:pw@example.org", kinds=["record_failed"])
+    hook = ChannelChoice(**WEBHOOK, digest_at="07:30")
+    assert CANARY not in repr([mail, hook])
+    shown = await client.set_preferences([mail, hook])
+    assert shown == await client.preferences()
+    assert [("apprise", "mailtos", None), ("webhook", "https", "example.org")] == [
+        (each.type, each.scheme, each.host) for each in shown
+    ]
+    assert [["emergency_access", "record_failed"], "07:30"] == [shown[0].kinds, shown[1].digest_at]
+    assert [] == await client.set_preferences([])
+    assert [] == await client.preferences()
+    await client.close()
+
+
+async def test_the_sdk_raises_what_is_wrong_with_a_channel(site: Site) -> None:
+    """A stranger is refused, and so is a way that leads inside."""
+    stranger, submitter = await site.sdk(BOB), await site.sdk(ALICE, Scope.FEED, Scope.SUBMIT)
+    with pytest.raises(AccessRefused):
+        await stranger.set_preferences([ChannelChoice(**WEBHOOK)])
+    inside = ChannelChoice(**WEBHOOK | {"url": f"https://127.0.0.1/{CANARY}"})
+    with pytest.raises(ChannelRefused) as refused:
+        await submitter.set_preferences([inside])
+    assert CANARY not in str(refused.value)
+    for client in (stranger, submitter):
+        await client.close()
+
+
+async def test_the_blocking_client_keeps_preferences(site: Site) -> None:
+    """Set, show and try again, without `await`."""
+    await give_up(site)
+    client = EmrClient.__new__(EmrClient)
+    client.sidecar = await site.sdk(ALICE)
+
+    def work() -> list[tuple[int, int]]:
+        blocking = BlockingClient(client)
+        before = blocking.preferences()
+        assert 1 == blocking.replay_deliveries()
+        after = blocking.set_preferences([ChannelChoice(**WEBHOOK)])
+        blocking._run(client.sidecar.close())  # type: ignore[union-attr]  # it was set above
+        blocking._runner.close()
+        return [(each.waiting, each.given_up) for each in (*before, *after)]
+
+    assert [(0, 1), (1, 0)] == await asyncio.to_thread(work)
+
+
+async def test_given_up_is_tried_again(site: Site) -> None:
+    """A recipient who has corrected his address gets what was lost."""
+    await give_up(site)
     assert 1 == (await site.call("GET", "/v1/preferences"))[1]["channels"][0]["given_up"]
     assert (200, {"replayed": 0}) == await site.call("POST", "/v1/preferences/replay", BOB)
     assert (200, {"replayed": 1}) == await site.call("POST", "/v1/preferences/replay")
@@ -415,8 +521,6 @@ async def test_given_up_is_tried_again(site: Site) -> None:
 
 def test_client_without_sidecar_has_no_feed() -> None:
     """Notices come from a custodian's sidecar."""
-    from caregrid.client import EmrClient  # noqa: PLC0415 - heavy, and for this test alone
-
     client = EmrClient.__new__(EmrClient)
     client.sidecar = None
     with pytest.raises(ConfigInvalid):

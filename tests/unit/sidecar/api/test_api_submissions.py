@@ -243,7 +243,7 @@ async def test_failures_can_be_replayed(client: Client, sidecar: Rig) -> None:
     (record,) = (await get(client, path))[1]["records"]
     assert ("failed", "PatientUnknown") == (record["state"], record["reason"])
     response = await client.post("/v1/failures/replay")
-    assert {"replayed": 1} == await response.json()
+    assert {"replayed": 1, "deliveries": 0} == await response.json()
     (record,) = (await get(client, path))[1]["records"]
     assert "stored" == record["state"]
 

@@ -1,0 +1,28 @@
+"""The commands of the program."""
+
+from __future__ import annotations
+
+import typer
+
+from ocw_sidecar.cli.lazy import lazy_group
+
+app = typer.Typer(
+    name="caregrid",
+    cls=lazy_group(
+        {
+            "devnet": "ocw_sidecar.cli.devnet:app",
+            "sidecar": "ocw_sidecar.cli.sidecar:app",
+            "emr": "ocw_sidecar.cli.emr:app",
+            "grants": "ocw_sidecar.cli.grants:app",
+            "doctor": "ocw_sidecar.cli.doctor:doctor",
+        }
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def caregrid() -> None:
+    """Private, durable, shareable medical records."""

@@ -1,0 +1,213 @@
+"""`caregrid emr submit|status|get|show`: hand in, read and look up records."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from caregrid import errors
+from caregrid.client import SETTLE_TIMEOUT_S, require_content
+from caregrid.keys import encode_account
+from caregrid.records import RecordFormat
+from ocw_sidecar.cli import options, output
+
+if TYPE_CHECKING:
+    from caregrid.client import EmrClient
+    from caregrid.intake import SidecarClient, SubmissionStatus
+
+app = typer.Typer()
+
+#: How often a waiting command looks how far the sidecar has come.
+_LOOK_S: Final = 2
+_FINAL: Final = frozenset({"confirmed", "rejected", "failed"})
+_FORMATS: Final = {
+    "fhir-r4": RecordFormat.FHIR_R4_JSON,
+    "fhir-r4b": RecordFormat.FHIR_R4B_JSON,
+    "fhir-r5": RecordFormat.FHIR_R5_JSON,
+    "dicom": RecordFormat.DICOM,
+    "binary": RecordFormat.BINARY,
+}
+#: A DICOM file says so behind its preamble (PS3.10, section 7.1).
+_DICOM_MAGIC: Final = slice(128, 132)
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(help="A FHIR resource or Bundle in JSON, or any other file.")],
+    patient: Annotated[
+        str | None,
+        typer.Option(help="The patient's id, 64 hex digits; without it a new patient is registered."),
+    ] = None,
+    record_format: Annotated[
+        str | None,
+        typer.Option("--format", help=f"One of {', '.join(_FORMATS)}; by default told from the file."),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(help="How long to wait until it is settled, in seconds; it is safe after that, too."),
+    ] = SETTLE_TIMEOUT_S,
+    profile: options.ProfilePath = options.DEFAULT_PROFILE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Submit a file and wait until each of its records is final on the chain, or refused."""
+    require_content(file)
+    chosen = _format(record_format, file)
+    known = None if patient is None else options.patient_id(patient)
+
+    async def work(client: EmrClient) -> tuple[bytes, SubmissionStatus]:
+        patient_id = known or await client.register_patient()
+        return patient_id, await _submitted(client, file, patient_id, chosen, timeout)
+
+    patient_id, found = options.with_client(profile, work)
+    output.result({"patient": patient_id.hex(), **_described(found)}, as_json=as_json)
+    raise typer.Exit(_exit_code(found))
+
+
+async def _submitted(
+    client: EmrClient, file: Path, patient_id: bytes, record_format: RecordFormat, timeout_s: float
+) -> SubmissionStatus:
+    if client.sidecar is None:
+        return await client.submit(file, patient_id=patient_id, format=record_format)
+    key = uuid.uuid4().hex
+    submission = await client.hand_over(
+        client.sidecar, file, patient_id=patient_id, format=record_format, idempotency_key=key
+    )
+    return await _settled(client.sidecar, submission, timeout_s)
+
+
+async def _settled(sidecar: SidecarClient, submission: bytes, timeout_s: float) -> SubmissionStatus:
+    with output.progress_bar("anchoring") as show:
+
+        def heard(found: SubmissionStatus) -> None:
+            final = [item for item in found.items if item.state in _FINAL]
+            show(len(final), max(len(found.items), 1))
+
+        try:
+            return await sidecar.wait(submission, timeout_s=timeout_s, poll_s=_LOOK_S, progress=heard)
+        except errors.NotYetAnchored as late:
+            raise errors.NotYetAnchored(
+                f"accepted and safe, but not final yet{await _why(sidecar)}; "
+                f"ask again: caregrid emr status {submission.hex()}",
+                submission=submission.hex(),
+            ) from late
+
+
+async def _why(sidecar: SidecarClient) -> str:
+    retrying = (await sidecar.ready()).get("retrying", [])
+    named = [f"{each['stage']} ({each['reason']})" for each in retrying]
+    return f", the sidecar is retrying: {', '.join(named)}" if named else ""
+
+
+@app.command()
+def status(
+    submission: Annotated[str, typer.Argument(metavar="SUBMISSION", help="As `emr submit` printed it.")],
+    timeout: Annotated[float, typer.Option(help="How long to wait until it is settled, in seconds.")] = 0.0,
+    profile: options.ProfilePath = options.DEFAULT_PROFILE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say how far a submission has come."""
+    submission_id = options.record_id(submission)
+
+    async def work(client: EmrClient) -> SubmissionStatus:
+        if client.sidecar is None:
+            raise errors.ConfigInvalid("this profile names no sidecar, and only a sidecar keeps submissions")
+        if timeout > 0:
+            return await _settled(client.sidecar, submission_id, timeout)
+        return await client.sidecar.status(submission_id)
+
+    found = options.with_client(profile, work)
+    output.result({**_described(found), "settled": found.settled}, as_json=as_json)
+    raise typer.Exit(_exit_code(found) if found.settled else 0)
+
+
+@app.command()
+def get(
+    record: options.RecordArgument,
+    out: Annotated[Path | None, typer.Option(help="The file to write; by default standard output.")] = None,
+    profile: options.ProfilePath = options.DEFAULT_PROFILE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Read a record: fetch it, check it against the chain, decrypt it."""
+    record_id = options.record_id(record)
+    if out is None:
+        content = options.with_client(profile, lambda client: client.get(record_id))
+        sys.stdout.buffer.write(content)
+        return
+    if not out.parent.is_dir():
+        raise errors.InputMissing(f"there is no folder {out.parent}; make it first")
+    with output.progress_bar("reading") as show:
+        size = options.with_client(profile, lambda client: client.download(record_id, out, progress=show))
+    output.result({"record": record, "bytes": size, "file": str(out)}, as_json=as_json)
+
+
+@app.command()
+def show(
+    record: options.RecordArgument,
+    profile: options.ProfilePath = options.DEFAULT_PROFILE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say what the chain knows of a record; no right to read it is needed."""
+    record_id = options.record_id(record)
+
+    async def work(client: EmrClient) -> dict[str, Any]:
+        found = await client.record(record_id)
+        stored = await client.chain.stored_object(found.object_id)
+        return {
+            "record": record_id.hex(),
+            "patient": found.patient_id.hex(),
+            "object": found.object_id.hex(),
+            "offset": found.offset,
+            "length": found.length,
+            "sha256": found.digest.hex(),
+            "format": found.format.name.lower().replace("_", "-"),
+            "anchored_at": found.anchored_at,
+            "custodian": None if stored is None else encode_account(stored.custodian),
+            "manifest_root": None if stored is None else stored.entry.manifest_root.hex(),
+        }
+
+    output.result(options.with_client(profile, work), as_json=as_json)
+
+
+def _format(name: str | None, file: Path) -> RecordFormat:
+    if name is not None:
+        if name not in _FORMATS:
+            raise errors.InputInvalid(f"a format is one of {', '.join(_FORMATS)}")
+        return _FORMATS[name]
+    if file.suffix.lower() == ".json":
+        return RecordFormat.FHIR_R4_JSON
+    with file.open("rb") as head:
+        start = head.read(_DICOM_MAGIC.stop)
+    return RecordFormat.DICOM if start[_DICOM_MAGIC] == b"DICM" else RecordFormat.BINARY
+
+
+def _described(status: SubmissionStatus) -> dict[str, Any]:
+    items = [
+        {
+            "record": item.record_id.hex(),
+            "state": item.state,
+            "object": None if item.object_id is None else item.object_id.hex(),
+            "block": item.block,
+            **({} if item.outcome is None else {"outcome": item.outcome}),
+            **({} if item.reason is None else {"reason": item.reason}),
+        }
+        for item in status.items
+    ]
+    return {
+        "submission": status.submission_id.hex(),
+        "confirmed": len(status.of_state("confirmed")),
+        "rejected": len(status.of_state("rejected")),
+        "failed": len(status.of_state("failed")),
+        **({} if status.reason is None else {"reason": status.reason}),
+        "records": items,
+    }
+
+
+def _exit_code(status: SubmissionStatus) -> int:
+    """0: all is well; 64: some records were refused; 1: some failed."""
+    if status.of_state("failed") or not status.items:
+        return 1
+    return errors.ValidationFailed.exit_code if status.of_state("rejected") else 0
