@@ -60,6 +60,7 @@ pub struct Context<'a, 'c> {
     pub terminology: Option<&'c dyn Terminology>,
     /// For `conformsTo()`.
     pub profiles: Option<&'c dyn Profiles>,
+    share: Cell<u32>,
     left: Cell<u32>,
     left_of_all: Rc<Cell<u64>>,
 }
@@ -76,6 +77,7 @@ impl<'a, 'c> Context<'a, 'c> {
             resolver: None,
             terminology: None,
             profiles: None,
+            share: Cell::new(0),
             left: Cell::new(0),
             left_of_all: Rc::new(Cell::new(MOST_OF_ALL)),
         }
@@ -84,15 +86,17 @@ impl<'a, 'c> Context<'a, 'c> {
     /// The same for a resource contained in, or an entry of, this one.
     pub fn within(&self, resource: Element<'a>, root_resource: Element<'a>) -> Self {
         let left_of_all = Rc::clone(&self.left_of_all);
-        Self { resource, root_resource, left: Cell::new(0), left_of_all, ..*self }
+        Self { resource, root_resource, share: Cell::new(0), left: Cell::new(0), left_of_all, ..*self }
     }
 
-    /// Grant the next evaluation its share of the work.
+    /// Charge the last evaluation, and grant the next one its share of the work.
     pub(crate) fn begin(&self) {
-        let all = self.left_of_all.get() + u64::from(self.left.get());
+        let spent = self.share.get() - self.left.get();
+        let all = self.left_of_all.get().saturating_sub(u64::from(spent));
         let share = u32::try_from(all).unwrap_or(MOST).min(MOST);
+        self.left_of_all.set(all);
+        self.share.set(share);
         self.left.set(share);
-        self.left_of_all.set(all - u64::from(share));
     }
 
     pub(crate) fn spend(&self) -> Result<(), Trouble> {
@@ -101,7 +105,8 @@ impl<'a, 'c> Context<'a, 'c> {
         Ok(())
     }
 
-    pub(crate) fn resolve(&self, reference: &str, from: &Element<'a>) -> Resolved<'a> {
+    /// The resource that a reference, written in the element `from`, refers to.
+    pub fn resolve(&self, reference: &str, from: &Element<'a>) -> Resolved<'a> {
         match (self.resolver, reference.strip_prefix('#')) {
             (Some(resolver), _) => resolver.resolve(reference, from),
             (None, Some("")) => Resolved::Found(self.root_resource),

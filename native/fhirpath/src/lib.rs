@@ -7,6 +7,7 @@
 //! invariant, `not()` of nothing is nothing, string functions on several strings find nothing, `as()` filters,
 //! and primitives of different types are equal if they are written alike.
 
+mod children;
 mod context;
 mod element;
 mod evaluate;
@@ -16,8 +17,9 @@ mod moment;
 mod syntax;
 mod trouble;
 
+pub use children::{Children, Items};
 pub use context::{Context, Profiles, Resolved, Resolver, Terminology};
-pub use element::{Children, Element, Items};
+pub use element::Element;
 pub use item::{Item, Quantity};
 pub use moment::{Moment, Precision};
 pub use syntax::ParseError;

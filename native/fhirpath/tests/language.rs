@@ -588,3 +588,47 @@ fn work_is_bounded() {
     assert_eq!(run(&text, cubic), "Work");
     assert_eq!(run(&text, "descendants().linkId.isDistinct()"), "true");
 }
+
+#[test]
+fn the_stack_is_bounded() {
+    let nested = |inner: String, _| format!(r#"{{"linkId": "x", "item": [{inner}]}}"#);
+    let items = (0..45).fold(r#"{"linkId": "deep"}"#.to_owned(), nested);
+    let text = format!(r#"{{"resourceType": "Questionnaire", "item": [{items}]}}"#);
+    let within =
+        |inner: String, _| format!("%resource.descendants().where(linkId = 'deep' and {inner}).exists()");
+    assert_eq!(run(&text, &(0..3).fold("true".to_owned(), within)), "true");
+    assert_eq!(run(&text, &(0..40).fold("true".to_owned(), within)), "Work");
+}
+
+#[test]
+fn periods_include_their_ends() {
+    let period = |start: &str, end: &str| {
+        let text =
+            format!(r#"{{"resourceType": "Encounter", "period": {{"start": "{start}", "end": "{end}"}}}}"#);
+        run(&text, "period.select(start.lowBoundary() <= end.highBoundary())")
+    };
+    assert_eq!(period("2012-02-03", "2012-02-03"), "true");
+    assert_eq!(period("2012-02-03T10:00:00+01:00", "2012-02-03"), "true");
+    assert_eq!(period("2012", "2012-02-03"), "true");
+    assert_eq!(period("2012-02-03T10:00:00Z", "2012-02-03T10:00:00.000Z"), "true");
+    assert_eq!(period("2012-02-03T10:00:00Z", "2012-02-03T09:59:59Z"), "false");
+    assert_eq!(period("2012-02-05", "2012-02-03"), "false");
+    assert_eq!(period("2013", "2012"), "false");
+}
+
+/// One set of expressions serves all threads.
+#[test]
+fn expressions_are_shared_by_threads() {
+    let expression = Expression::parse("name.family.matches('^C')", &SCHEMA).expect("sound");
+    let answer = || {
+        let arena = Bump::new();
+        let root = Element::resource(&SCHEMA, common::document(&arena, PATIENT)).expect("a known resource");
+        expression.evaluate(root, &Context::new(&SCHEMA, &arena, root)).map(|items| items.len())
+    };
+    let answers = std::thread::scope(|threads| {
+        let running: Vec<_> = (0..4).map(|_| threads.spawn(answer)).collect();
+        running.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()
+    });
+    // Two families, so `matches` has no answer.
+    assert_eq!(answers, vec![Ok(0); 4]);
+}

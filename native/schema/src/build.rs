@@ -136,6 +136,8 @@ impl Builder {
         if let Some(id) = self.by_path.get(&element.path).copied() {
             let base = self.by_name.get(&self.shapes[id as usize].type_name).copied();
             self.shapes[id as usize].base = base;
+            // Rules on such an element hold wherever its type is used, content references included.
+            self.shapes[id as usize].invariants = element.invariants.clone();
         }
         let name = last.strip_suffix("[x]").unwrap_or(last).to_owned();
         let place = self.shapes[owner as usize].elements.len() as u16;
@@ -155,8 +157,12 @@ impl Builder {
             min: element.min,
             max: element.max,
             types,
-            binding: element.binding.as_ref().map(binding),
-            invariants: element.invariants.clone(),
+            binding: element.binding.as_ref().map(Binding::from),
+            invariants: if self.by_path.contains_key(&element.path) {
+                Vec::new()
+            } else {
+                element.invariants.clone()
+            },
             modifier: element.modifier,
             max_length: element.max_length,
         });
@@ -202,14 +208,16 @@ fn choice_name(name: &str, type_name: &str) -> String {
     name.chars().chain(first).chain(letters).collect()
 }
 
-fn binding(written: &form::Binding) -> Binding {
-    let strength = match written.strength.as_str() {
-        "required" => Strength::Required,
-        "extensible" => Strength::Extensible,
-        "preferred" => Strength::Preferred,
-        _ => Strength::Example,
-    };
-    Binding { strength, value_set: written.value_set.clone(), max: written.max.clone() }
+impl From<&form::Binding> for Binding {
+    fn from(written: &form::Binding) -> Self {
+        let strength = match written.strength.as_str() {
+            "required" => Strength::Required,
+            "extensible" => Strength::Extensible,
+            "preferred" => Strength::Preferred,
+            _ => Strength::Example,
+        };
+        Self { strength, value_set: written.value_set.clone(), max: written.max.clone() }
+    }
 }
 
 fn broken(what: &str) -> LoadError {

@@ -27,7 +27,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn bound_to(
+    pub(crate) fn bound_to(
         &mut self,
         element: &Element<'a>,
         value: &'a Json<'a>,
@@ -35,38 +35,29 @@ impl<'a> Walk<'a, '_> {
         required: bool,
         place: &Place<'_>,
     ) {
-        let schema = self.schema();
-        let membership = match schema.shape(element.shape).name.as_str() {
-            "CodeableConcept" => match self.concept(value, url) {
-                Some(membership) => membership,
-                None if required => {
-                    return self.issues.add_keyed(
-                        rules::REQUIRED_BINDING,
-                        Some(url),
-                        MISSING,
-                        place,
-                        value.at,
-                    )
-                }
-                None => return,
-            },
-            "CodeableReference" => {
-                match value.get("concept").and_then(|concept| self.concept(concept, url)) {
-                    Some(membership) => membership,
-                    None => return,
-                }
+        match self.membership(element, value, url) {
+            Some(membership) => self.judge(membership, url, required, place, value.at),
+            None if required && self.schema().shape(element.shape).name == "CodeableConcept" => {
+                self.issues.add_keyed(rules::REQUIRED_BINDING, Some(url), MISSING, place, value.at);
             }
-            "Coding" | "Quantity" | "Age" | "Duration" | "Distance" | "Count" => match self.coded(value, url)
-            {
-                Some(membership) => membership,
-                None => return,
-            },
-            _ => match value.as_str() {
-                Some(code) => self.codes().has_plain(schema, url, code),
-                None => return,
-            },
-        };
-        self.judge(membership, url, required, place, value.at);
+            None => {}
+        }
+    }
+
+    /// Whether an element's code belongs to a value set; `None` without a code.
+    pub(crate) fn membership(
+        &self,
+        element: &Element<'a>,
+        value: &'a Json<'a>,
+        url: &str,
+    ) -> Option<Membership> {
+        let schema = self.schema();
+        match schema.shape(element.shape).name.as_str() {
+            "CodeableConcept" => self.concept(value, url),
+            "CodeableReference" => self.concept(value.get("concept")?, url),
+            "Coding" | "Quantity" | "Age" | "Duration" | "Distance" | "Count" => self.coded(value, url),
+            _ => Some(self.codes().has_plain(schema, url, value.as_str()?)),
+        }
     }
 
     fn judge(&mut self, membership: Membership, url: &str, required: bool, place: &Place<'_>, at: u32) {

@@ -6,6 +6,10 @@ use caregrid_values::codes;
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
+/// Units of measure.
+const UCUM: &str = "http://unitsofmeasure.org";
+/// All of them.
+const UNITS: &str = "http://hl7.org/fhir/ValueSet/ucum-units";
 const MEDIA_TYPES: &str = "http://hl7.org/fhir/ValueSet/mimetypes";
 const LANGUAGES: [&str; 2] =
     ["http://hl7.org/fhir/ValueSet/all-languages", "http://hl7.org/fhir/ValueSet/languages"];
@@ -48,6 +52,9 @@ impl Codes {
         if LANGUAGES.contains(&url) {
             return known(codes::is_language(code));
         }
+        if url == UNITS {
+            return known(codes::is_unit(code));
+        }
         match self.set(schema, url) {
             Some(set) if set.plain.contains(code) => Membership::Member,
             Some(set) if !set.open => Membership::Stranger,
@@ -57,7 +64,7 @@ impl Codes {
 
     /// Whether a code of a system belongs to a value set.
     pub fn has(&self, schema: &Schema, url: &str, system: &str, code: &str) -> Membership {
-        if system == "urn:ietf:bcp:13" || system == "urn:ietf:bcp:47" {
+        if system == "urn:ietf:bcp:13" || system == "urn:ietf:bcp:47" || (system == UCUM && url == UNITS) {
             return self.has_plain(schema, url, code);
         }
         let Some(set) = self.set(schema, url) else { return Membership::Unknown };
@@ -76,6 +83,9 @@ impl Codes {
 
 /// Whether a code is one of its system's; `None` if the definitions do not have them all.
 pub fn is_code_of(schema: &Schema, system: &str, code: &str) -> Option<bool> {
+    if system == UCUM {
+        return Some(codes::is_unit(code));
+    }
     let system = schema.code_systems.get(system).filter(|system| system.complete)?;
     let exact = system.codes.contains_key(code);
     let alike = !system.case_sensitive && system.codes.keys().any(|known| known.eq_ignore_ascii_case(code));

@@ -2,16 +2,34 @@
 
 use crate::issue::Place;
 use crate::rules;
-use crate::walk::Walk;
+use crate::walk::{Owner, Walk};
 use caregrid_fhirpath::Element;
 use caregrid_json::Json;
-use caregrid_schema::form::{self, Structure};
+use caregrid_schema::form::{self, ExtensionContext, Structure};
+use caregrid_schema::{Schema, ShapeId, Sort};
 
 /// Where HL7 keeps its own: what is not there does not exist.
 const HL7: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 /// Domains of examples, whose extensions nobody defines.
 const EXAMPLES: [&str; 2] = ["://example.org/", "://acme.com/"];
+
+/// R5's names for what all resources with a canonical url have; no resource builds on them.
+const INTERFACES: [&str; 2] = ["CanonicalResource", "MetadataResource"];
+
+/// Resources and types that define others.
+const DEFINITIONS: [&str; 10] = [
+    "CapabilityStatement",
+    "CodeSystem",
+    "ConceptMap",
+    "ElementDefinition",
+    "ImplementationGuide",
+    "OperationDefinition",
+    "SearchParameter",
+    "StructureDefinition",
+    "StructureMap",
+    "ValueSet",
+];
 
 const MODIFIER: &str = "modifierExtension";
 
@@ -64,6 +82,12 @@ impl<'a> Walk<'a, '_> {
                 false => "this extension modifies what it stands in; it stands in modifierExtension",
             };
             self.issues.add_keyed(rules::EXTENSION, Some(&definition.url), text, place, json.at);
+        }
+        if let Some(owner) = self.owner.filter(|owner| !is_definition(self.schema(), owner)) {
+            if !stands_well(self.schema(), definition, &owner) {
+                let text = "this extension may not stand in this element";
+                self.issues.add_keyed(rules::EXTENSION, Some(&definition.url), text, place, json.at);
+            }
         }
         self.extension_parts(json, definition, "Extension", place);
     }
@@ -124,6 +148,34 @@ impl<'a> Walk<'a, '_> {
             .or(slice.slice.as_deref())
     }
 
+    /// A code as an extension's value.
+    fn extension_binding(&mut self, json: &'a Json<'a>, value: &'a form::Element, place: &Place<'_>) {
+        let Some(form::Binding { strength, value_set: Some(url), .. }) = &value.binding else { return };
+        let Some(shape) = self.schema().named("Extension").map(|id| self.schema().shape(id)) else { return };
+        for member in json.members() {
+            let Some(property) =
+                shape.properties.get(member.name).filter(|_| member.name.starts_with("value"))
+            else {
+                continue;
+            };
+            let element = Element {
+                name: member.name,
+                shape: property.shape,
+                value: Some(&member.value),
+                shadow: None,
+            };
+            if matches!(strength.as_str(), "required" | "extensible") {
+                self.bound_to(
+                    &element,
+                    &member.value,
+                    url,
+                    strength == "required",
+                    &place.inner("value", None),
+                );
+            }
+        }
+    }
+
     fn extension_value(
         &mut self,
         json: &'a Json<'a>,
@@ -147,9 +199,72 @@ impl<'a> Walk<'a, '_> {
                 "this extension has no value of this type"
             }
             None if value.min > 0 => "this extension has a value",
-            _ => return,
+            _ => return self.extension_binding(json, value, place),
         };
         self.issues.add_keyed(rules::EXTENSION, Some(&definition.url), text, place, json.at);
+    }
+}
+
+/// Whether an extension's definition lets it stand in an element. Contexts that are no elements of this FHIR version
+/// (interfaces, profiles, FHIRPath) are not looked at.
+fn stands_well(schema: &Schema, definition: &Structure, owner: &Owner<'_>) -> bool {
+    definition.context.is_empty() || definition.context.iter().any(|context| allows(schema, context, owner))
+}
+
+fn allows(schema: &Schema, context: &ExtensionContext, owner: &Owner<'_>) -> bool {
+    let wanted = context.expression.as_str();
+    if context.kind != "element" {
+        let url =
+            owner.members.iter().find(|member| member.name == "url").and_then(|member| member.value.as_str());
+        return context.kind != "extension" || url == Some(wanted);
+    }
+    let first = wanted.split(['.', '[']).next().unwrap_or_default();
+    let Some(named) = schema.named(first).filter(|_| !wanted.contains("://")) else { return true };
+    // R5's interfaces are types without descendants; which resources have them is not in the definitions.
+    if is_interface(schema, named) {
+        return true;
+    }
+    let shape = schema.shape(owner.shape);
+    let path = owner.def.map(|def| def.path.as_str());
+    path == Some(wanted)
+        || shape.name == wanted
+        || builds_on(schema, owner.shape, wanted)
+        || inherited(schema, path, wanted)
+}
+
+fn is_interface(schema: &Schema, shape: ShapeId) -> bool {
+    let shape = schema.shape(shape);
+    shape.sort == Sort::Resource
+        && shape.is_abstract
+        && !matches!(shape.name.as_str(), "Resource" | "DomainResource")
+}
+
+/// Whether an element is part of a definition. HL7's own definitions do not keep to the contexts of their extensions.
+fn is_definition(schema: &Schema, owner: &Owner<'_>) -> bool {
+    let path = owner.def.map_or(schema.shape(owner.shape).name.as_str(), |def| &def.path);
+    let first = path.split('.').next().unwrap_or_default();
+    DEFINITIONS.contains(&first)
+}
+
+/// Whether a type is another, or builds on it; every type but resources builds on Element.
+fn builds_on(schema: &Schema, shape: ShapeId, wanted: &str) -> bool {
+    let found = schema.shape(shape);
+    let complex = found.sort != Sort::Resource;
+    (complex && wanted == "Element")
+        || (INTERFACES.contains(&wanted) && found.properties.contains_key("url") && !complex)
+        || schema.named(wanted).is_some_and(|ancestor| schema.is_a(shape, ancestor))
+}
+
+/// Whether an element is the one of that name of a type that its own type builds on: `Quantity.code` of `Age`.
+fn inherited(schema: &Schema, path: Option<&str>, wanted: &str) -> bool {
+    let (Some((own, name)), Some((ancestor, other))) =
+        (path.and_then(|path| path.rsplit_once('.')), wanted.rsplit_once('.'))
+    else {
+        return false;
+    };
+    match (schema.named(own), schema.named(ancestor)) {
+        (Some(own), Some(ancestor)) => name == other && schema.is_a(own, ancestor),
+        _ => false,
     }
 }
 

@@ -4,8 +4,8 @@ use caregrid_fhirpath::{Context, Element, Expression, Trouble};
 use caregrid_schema::{form, InvariantId, Schema, ShapeId};
 use std::sync::OnceLock;
 
-/// Every element has a value or children; the walk looks at that itself.
-const ELEMENT_NOT_EMPTY: &str = "ele-1";
+/// What the walk looks at itself: every element has a value or children, and what narratives may hold.
+const OF_THE_WALK: [&str; 3] = ["ele-1", "txt-1", "txt-2"];
 
 /// The invariants of a schema.
 pub struct Invariants {
@@ -54,7 +54,7 @@ impl Invariants {
 
 /// Whether an invariant is left to the evaluation of FHIRPath.
 pub fn is_evaluated(invariant: &form::Invariant) -> bool {
-    invariant.key != ELEMENT_NOT_EMPTY && !invariant.expression.is_empty()
+    !OF_THE_WALK.contains(&invariant.key.as_str()) && !invariant.expression.is_empty()
 }
 
 fn collect(schema: &Schema, shape: ShapeId) -> Vec<InvariantId> {

@@ -1,11 +1,15 @@
 //! Validation of FHIR JSON against HL7's definitions.
 
 mod binding;
+mod bundle;
 mod codes;
+mod contained;
 mod extension;
 mod invariant;
 pub mod issue;
 mod outcome;
+mod profile;
+mod references;
 pub mod rules;
 mod validator;
 mod walk;

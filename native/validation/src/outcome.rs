@@ -12,11 +12,13 @@ impl Report {
         let mut issues: Vec<Value> = self.findings.iter().map(issue).collect();
         if self.more > 0 {
             let text = format!("{} more problems are not listed", self.more);
-            issues.push(json!({"severity": "information", "code": "informational", "details": {"text": text}}));
+            issues
+                .push(json!({"severity": "information", "code": "informational", "details": {"text": text}}));
         }
         if issues.is_empty() {
             let text = "no problem was found";
-            issues.push(json!({"severity": "information", "code": "informational", "details": {"text": text}}));
+            issues
+                .push(json!({"severity": "information", "code": "informational", "details": {"text": text}}));
         }
         json!({"resourceType": "OperationOutcome", "issue": issues})
     }

@@ -3,11 +3,14 @@
 use crate::codes::Codes;
 use crate::invariant::Invariants;
 use crate::issue::{Issue, Issues, Place};
+use crate::profile::Profiles;
+use crate::references::homes::Homes;
 use crate::rules;
 use crate::walk::{Walk, World};
 use bumpalo::Bump;
 use caregrid_json::{parse, Fault, Limits, Lines, Position};
 use caregrid_schema::{LoadError, Schema};
+use std::cell::Cell;
 
 /// What is wanted of one validation.
 #[derive(Clone, Debug)]
@@ -53,12 +56,14 @@ pub struct Validator {
     schema: Schema,
     invariants: Invariants,
     codes: Codes,
+    profiles: Profiles,
 }
 
 impl Validator {
     /// For the definitions of one version.
     pub fn new(schema: Schema) -> Self {
-        Self { invariants: Invariants::new(&schema), codes: Codes::new(&schema), schema }
+        let (invariants, codes) = (Invariants::new(&schema), Codes::new(&schema));
+        Self { invariants, codes, profiles: Profiles::new(&schema), schema }
     }
 
     /// Add profiles, value sets and code systems; see [`Schema::extend`].
@@ -70,6 +75,7 @@ impl Validator {
         self.schema.extend(fragment)?;
         self.invariants = Invariants::new(&self.schema);
         self.codes = Codes::new(&self.schema);
+        self.profiles = Profiles::new(&self.schema);
         Ok(())
     }
 
@@ -85,15 +91,20 @@ impl Validator {
         let resource_type = match parse(source, &arena, Limits { depth: options.max_depth }) {
             Ok(json) => {
                 let json = &*arena.alloc(json);
+                let homes = Homes::new(&self.schema, json);
                 let world = World {
                     schema: &self.schema,
                     invariants: &self.invariants,
                     codes: &self.codes,
+                    profiles: &self.profiles,
+                    homes: &homes,
+                    asked: &options.profiles,
+                    depth: Cell::new(0),
                     arena: &arena,
                 };
                 let known = json.text("resourceType").and_then(|name| self.schema.resource(name));
                 let name = known.map(|id| self.schema.shape(id).name.as_str());
-                Walk { world: &world, issues: &mut issues }
+                Walk { world: &world, issues: &mut issues, owner: None }
                     .resource(json, &Place::root(name.unwrap_or("Resource")));
                 name.map(str::to_owned)
             }

@@ -3,12 +3,15 @@
 use crate::codes::Codes;
 use crate::invariant::{is_evaluated, Invariants};
 use crate::issue::{Issues, Place};
+use crate::profile::Profiles;
+use crate::references::homes::Homes;
 use crate::rules;
 use bumpalo::Bump;
 use caregrid_fhirpath::{Context, Element};
 use caregrid_json::{Json, Kind, Member};
-use caregrid_schema::{ElementDef, InvariantId, Property, Schema, Shape, Sort, TypeUse};
+use caregrid_schema::{ElementDef, InvariantId, Property, Schema, Shape, ShapeId, Sort, TypeUse};
 use caregrid_values::{check, xhtml, Primitive, Problem};
+use std::cell::Cell;
 
 const UNKNOWN: &str = "FHIR defines no such property here";
 const NO_OBJECT: &str = "an object is wanted here";
@@ -25,6 +28,13 @@ pub(crate) struct World<'a> {
     pub schema: &'a Schema,
     pub invariants: &'a Invariants,
     pub codes: &'a Codes,
+    pub profiles: &'a Profiles,
+    /// The resources of the document that stand for themselves.
+    pub homes: &'a Homes<'a>,
+    /// Canonical urls of profiles that the content has to follow, claimed or not.
+    pub asked: &'a [String],
+    /// Profiles inside profiles, at the moment.
+    pub depth: Cell<u32>,
     pub arena: &'a Bump,
 }
 
@@ -32,6 +42,17 @@ pub(crate) struct World<'a> {
 pub(crate) struct Walk<'a, 'i> {
     pub(crate) world: &'a World<'a>,
     pub(crate) issues: &'i mut Issues,
+    /// What the element at hand stands in.
+    pub(crate) owner: Option<Owner<'a>>,
+}
+
+/// An element that others stand in.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner<'a> {
+    pub shape: ShapeId,
+    /// As its own parent has it; none for resources.
+    pub def: Option<&'a ElementDef>,
+    pub members: &'a [Member<'a>],
 }
 
 /// An element with its definition, as its parent has it.
@@ -53,8 +74,12 @@ impl<'a> Walk<'a, '_> {
     /// A resource that stands for itself: the whole content, or an entry of a Bundle.
     pub(crate) fn resource(&mut self, json: &'a Json<'a>, place: &Place<'_>) {
         if let Some(element) = self.known_resource(json, place) {
-            let context = Context::new(self.schema(), self.world.arena, element);
+            let mut context = Context::new(self.schema(), self.world.arena, element);
+            context.resolver = Some(self.world.homes);
             self.element(element, None, place, &context);
+            for url in self.world.asked {
+                self.asked(element, url, place, &context);
+            }
         }
     }
 
@@ -93,9 +118,17 @@ impl<'a> Walk<'a, '_> {
             self.issues.add(rules::EMPTY, NOTHING, place, json.at);
             return;
         }
-        self.members(json.at, members, shape, place, context);
+        let owner = Owner { shape: element.shape, def: defined.map(|defined| defined.def), members };
+        self.members(json.at, owner, place, context);
         self.content(element, shape, members, place);
         self.invariants(element, defined, place, context);
+        if shape.sort == Sort::Resource {
+            self.ids(json, place);
+            if shape.name == "Bundle" {
+                self.bundle(json, place);
+            }
+            self.claims(element, place, context);
+        }
     }
 
     /// What a type asks for beyond its definition.
@@ -112,20 +145,17 @@ impl<'a> Walk<'a, '_> {
             self.issues.add_keyed(rules::INVARIANT, Some("ele-1"), NO_CONTENT, place, element.at());
         }
         match shape.name.as_str() {
-            "Coding" => self.coding(&element, place),
+            "Coding" | "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.coding(&element, place),
             "Extension" => self.extension(&element, place),
+            "Reference" => self.reference_form(&element, place),
             _ => {}
         }
     }
 
-    fn members(
-        &mut self,
-        at: u32,
-        members: &'a [Member<'a>],
-        shape: &'a Shape,
-        place: &Place<'_>,
-        context: &Context<'a, '_>,
-    ) {
+    fn members(&mut self, at: u32, owner: Owner<'a>, place: &Place<'_>, context: &Context<'a, '_>) {
+        let Owner { members, shape, .. } = owner;
+        let shape = self.schema().shape(shape);
+        let outer = self.owner.replace(owner);
         let counts = self.world.arena.alloc_slice_fill_copy(shape.elements.len(), None::<&str>);
         for member in members {
             let plain = member.name.strip_prefix('_').unwrap_or(member.name);
@@ -147,6 +177,7 @@ impl<'a> Walk<'a, '_> {
                 self.property(members, plain, *property, def, place, context);
             }
         }
+        self.owner = outer;
         self.required(at, shape, counts, place);
     }
 
@@ -194,6 +225,7 @@ impl<'a> Walk<'a, '_> {
 
     fn arrayed(&mut self, json: &'a Json<'a>, list: bool, place: &Place<'_>) {
         match json.kind {
+            Kind::Null => self.issues.add(rules::EMPTY, NULL, place, json.at),
             Kind::Array([]) => self.issues.add(rules::EMPTY, NOTHING, place, json.at),
             Kind::Array(_) if !list => self.issues.add(rules::JSON_TYPE, ARRAY, place, json.at),
             Kind::Array(_) => {}
@@ -223,6 +255,8 @@ impl<'a> Walk<'a, '_> {
             Sort::Complex => {
                 self.element(element, Some(defined), place, context);
                 self.value_rules(&element, defined, place);
+                self.reference(&element, defined.used, place);
+                self.profiled(element, defined, place, context);
             }
             Sort::Resource => self.inner_resource(element, defined, place, context),
         }
@@ -242,6 +276,20 @@ impl<'a> Walk<'a, '_> {
         let root = if defined.def.name == "contained" { context.root_resource } else { named };
         let inner = context.within(named, root);
         self.element(named, None, place, &inner);
+        self.profiled(named, defined, place, &inner);
+    }
+
+    /// Profiles that the definition itself asks for: `SimpleQuantity`.
+    fn profiled(
+        &mut self,
+        element: Element<'a>,
+        defined: Defined<'a>,
+        place: &Place<'_>,
+        context: &Context<'a, '_>,
+    ) {
+        if let Some(used) = defined.used.filter(|used| !used.profiles.is_empty()) {
+            self.follow_one(element, &used.profiles, place, context);
+        }
     }
 
     fn value_rules(&mut self, element: &Element<'a>, defined: Defined<'a>, place: &Place<'_>) {
@@ -265,7 +313,7 @@ impl<'a> Walk<'a, '_> {
             }
         }
         if let Some(shadow) = element.shadow {
-            self.shadow(element, shadow, place, context);
+            self.shadow(element, shadow, defined, place, context);
         }
         self.invariants(element, Some(defined), place, context);
     }
@@ -292,6 +340,9 @@ impl<'a> Walk<'a, '_> {
                 self.issues.add(rules::XHTML, problem, place, value.at);
             }
         }
+        if matches!(primitive, Primitive::Canonical | Primitive::Uri) {
+            self.canonical(value, primitive, defined.def, place);
+        }
         if defined.def.max_length.is_some_and(|most| text.chars().nth(most as usize).is_some()) {
             self.issues.add(rules::MAX_LENGTH, "the text is longer than FHIR allows here", place, value.at);
         }
@@ -303,6 +354,7 @@ impl<'a> Walk<'a, '_> {
         &mut self,
         element: Element<'a>,
         shadow: &'a Json<'a>,
+        defined: Defined<'a>,
         place: &Place<'_>,
         context: &Context<'a, '_>,
     ) {
@@ -315,7 +367,8 @@ impl<'a> Walk<'a, '_> {
         } else if element.value.is_none() && members.iter().all(|member| member.name == "id") {
             self.issues.add_keyed(rules::INVARIANT, Some("ele-1"), NO_CONTENT, place, shadow.at);
         }
-        self.members(shadow.at, members, self.schema().shape(element.shape), place, context);
+        let owner = Owner { shape: element.shape, def: Some(defined.def), members };
+        self.members(shadow.at, owner, place, context);
     }
 
     fn invariants(
@@ -335,7 +388,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn invariant(
+    pub(crate) fn invariant(
         &mut self,
         id: InvariantId,
         element: Element<'a>,

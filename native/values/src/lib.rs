@@ -2,10 +2,12 @@
 
 mod check;
 pub mod codes;
+mod language;
 mod moment;
 mod numbers;
 mod primitive;
 mod texts;
+mod ucum;
 pub mod xhtml;
 
 pub use check::{check, Problem};

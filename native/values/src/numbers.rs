@@ -9,6 +9,7 @@ pub(crate) fn check(primitive: Primitive, digits: &str) -> Result<(), &'static s
     match primitive {
         Primitive::Integer => within(digits, i32::MIN.into(), "an integer is from -2147483648 to 2147483647"),
         Primitive::PositiveInt => within(digits, 1, "a positiveInt is from 1 to 2147483647"),
+        Primitive::UnsignedInt if digits == "-0" => Err("an unsignedInt has no sign"),
         Primitive::UnsignedInt => within(digits, 0, "an unsignedInt is from 0 to 2147483647"),
         _ => Ok(()),
     }

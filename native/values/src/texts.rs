@@ -13,10 +13,9 @@ pub(crate) fn string(text: &str) -> Result<(), &'static str> {
 }
 
 pub(crate) fn code(text: &str) -> Result<(), &'static str> {
-    let words = text.split(|letter: char| letter.is_whitespace());
     // Single spaces between words: no part of the split is empty.
-    if words.into_iter().any(str::is_empty) {
-        return Err("a code has no space at its ends and no two spaces in a row");
+    if text.split(' ').any(|word| word.is_empty() || word.contains(char::is_whitespace)) {
+        return Err("a code has no white space but single spaces between words");
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Numbers (FHIRPath §5.7, §6.6), and dates with durations (§6.7).
 
-use super::convert::to_decimal;
+use super::conversion::to_decimal;
 use super::{Answer, Machine, Scope};
 use crate::item::{Item, Quantity};
 use crate::syntax::{Call, Function, Node, Operator};

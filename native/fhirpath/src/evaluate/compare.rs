@@ -1,6 +1,6 @@
 //! Equality, equivalence and order (FHIRPath §6.1, §6.2).
 
-use super::convert::to_decimal;
+use super::conversion::to_decimal;
 use super::{Answer, Machine, Scope};
 use crate::element::Element;
 use crate::item::{Item, Quantity};

@@ -2,7 +2,9 @@
 
 mod arithmetic;
 mod boundary;
+mod call;
 mod compare;
+mod conversion;
 mod convert;
 mod fhir;
 mod filter;
@@ -15,6 +17,7 @@ use crate::context::Context;
 use crate::item::Item;
 use crate::syntax::Node;
 use crate::trouble::Trouble;
+use std::cell::Cell;
 
 pub(crate) type Answer<T> = Result<T, Trouble>;
 
@@ -55,12 +58,16 @@ pub(crate) struct Machine<'a, 'c> {
     pub context: &'c Context<'a, 'c>,
     /// `%context`.
     pub origin: Item<'a>,
+    descents: Cell<u32>,
 }
+
+/// How deep descents into the instance may stand within one another, as the stack holds them.
+const DEEPEST: u32 = 250;
 
 impl<'a, 'c> Machine<'a, 'c> {
     pub(crate) fn new(context: &'c Context<'a, '_>, origin: Item<'a>) -> Self {
         context.begin();
-        Self { context, origin }
+        Self { context, origin, descents: Cell::new(0) }
     }
 
     pub(crate) fn truth_of(&self, node: &'a Node) -> Answer<Option<bool>> {
@@ -101,6 +108,18 @@ impl<'a, 'c> Machine<'a, 'c> {
             (_, true) => Err(Trouble::Many),
             (item, false) => Ok(item),
         }
+    }
+
+    /// Go one level down, and back.
+    pub(crate) fn descend(&self, go: impl FnOnce() -> Answer<Flow>) -> Answer<Flow> {
+        let deep = self.descents.get() + 1;
+        if deep > DEEPEST {
+            return Err(Trouble::Work);
+        }
+        self.descents.set(deep);
+        let flow = go();
+        self.descents.set(deep - 1);
+        flow
     }
 
     /// A text in the arena.

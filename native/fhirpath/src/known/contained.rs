@@ -1,6 +1,5 @@
 //! Contained resources and what refers to them: dom-3 and ref-1.
 
-use super::ReferenceRule;
 use crate::context::Context;
 use crate::element::Element;
 use crate::trouble::Trouble;
@@ -76,12 +75,12 @@ fn refers_to_container<'a>(
 }
 
 /// ref-1.
-pub(super) fn is_contained<'a>(focus: &Element<'a>, context: &Context<'a, '_>, rule: ReferenceRule) -> bool {
-    let Some(reference) = focus.only(context.schema, "reference") else { return rule == ReferenceRule::R5 };
+pub(super) fn is_contained<'a>(focus: &Element<'a>, context: &Context<'a, '_>) -> bool {
+    let Some(reference) = focus.only(context.schema, "reference") else { return true };
     let Some(text) = reference.text() else { return false };
     match text.strip_prefix('#') {
         None => true,
-        Some("") => rule != ReferenceRule::R4 && !context.root_resource.same(&context.resource),
+        Some("") => !context.root_resource.same(&context.resource),
         Some(id) => context
             .root_resource
             .child(context.schema, "contained")

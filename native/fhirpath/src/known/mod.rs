@@ -26,20 +26,15 @@ pub(crate) enum Known {
     /// dom-5.
     ContainedHasNoLabels,
     /// ref-1.
-    ReferenceIsContained(ReferenceRule),
-}
-
-/// How versions of FHIR differ in ref-1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReferenceRule {
-    R4,
-    R4B,
-    R5,
+    ReferenceIsContained,
 }
 
 impl Known {
     pub(crate) fn of(expression: &str) -> Option<Self> {
-        texts::TEXTS.iter().find(|(text, _)| *text == expression).map(|(_, known)| *known)
+        // Versions differ in their blanks.
+        let letters = |text: &'static str| text.bytes().filter(|byte| !byte.is_ascii_whitespace());
+        let written = || expression.bytes().filter(|byte| !byte.is_ascii_whitespace());
+        texts::TEXTS.iter().find(|(text, _)| letters(text).eq(written())).map(|(_, known)| *known)
     }
 
     pub(crate) fn holds<'a>(self, focus: Element<'a>, context: &Context<'a, '_>) -> Result<bool, Trouble> {
@@ -60,7 +55,7 @@ impl Known {
                 && no_contained_has(&focus, context, &["meta", "lastUpdated"])),
             Self::ContainedHasNoLabels => Ok(no_contained_has(&focus, context, &["meta", "security"])),
             Self::ContainedIsReferenced { newer } => contained::all_referenced(&focus, context, newer),
-            Self::ReferenceIsContained(rule) => Ok(contained::is_contained(&focus, context, rule)),
+            Self::ReferenceIsContained => Ok(contained::is_contained(&focus, context)),
         }
     }
 }

@@ -1,0 +1,41 @@
+//! Contained resources and ids (<https://hl7.org/fhir/R4/references.html#contained>, <https://hl7.org/fhir/R4/element.html#id>).
+
+use crate::{all_find, observation, patient};
+use serde_json::json;
+
+/// A contained resource has an id of its own.
+#[test]
+fn ids_of_contained_resources() {
+    let mut resource = observation("o", "#p");
+    resource["performer"] = json!([{"reference": "#q"}]);
+    resource["contained"] = json!([patient("p"), {"resourceType": "Organization", "id": "q", "name": "x"}]);
+    all_find(None, &resource);
+    resource["contained"][1]["id"] = json!("p");
+    resource["performer"] = json!([{"reference": "Organization/1"}]);
+    all_find(Some("contained-id Observation.contained[1].id"), &resource);
+}
+
+/// Without an id nothing can refer to it.
+#[test]
+fn contained_resources_need_ids() {
+    let mut resource = observation("o", "Patient/1");
+    resource["contained"] = json!([{"resourceType": "Patient", "active": true}]);
+    for version in crate::ALL {
+        let found = crate::errors(version, &resource);
+        assert!(found.contains(&"contained-id Observation.contained[0]".to_owned()), "{found:?}");
+    }
+}
+
+/// Ids of elements are unique in a resource; contained resources have ids of their own.
+#[test]
+fn ids_of_elements() {
+    let mut resource = patient("p");
+    resource["name"] = json!([{"id": "a", "text": "x"}, {"id": "b", "text": "y"}]);
+    resource["birthDate"] = json!("2000-01-01");
+    resource["_birthDate"] = json!({"id": "c"});
+    resource["contained"] = json!([{"resourceType": "Organization", "id": "a", "name": "x", "telecom": [{"id": "b", "system": "phone", "value": "1"}]}]);
+    resource["managingOrganization"] = json!({"reference": "#a"});
+    all_find(None, &resource);
+    resource["_birthDate"]["id"] = json!("b");
+    all_find(Some("duplicate-id Patient"), &resource);
+}
