@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: The owner's grant to himself; the chain's limit is ten years, after which it is renewed.
 OWN_GRANT_BLOCKS: Final = 9 * 365 * 43_200
 
+#: Beyond it no scan has its header.
+DICOM_HEAD_BYTES: Final = 1024 * 1024
+
 _FHIR: Final = frozenset({RecordFormat.FHIR_R4_JSON, RecordFormat.FHIR_R4B_JSON, RecordFormat.FHIR_R5_JSON})
 
 
@@ -82,12 +85,18 @@ async def submit(
 def _require_valid(content: bytes | Path, record_format: RecordFormat) -> None:
     if record_format is RecordFormat.BINARY:
         return
-    data = content if isinstance(content, bytes) else content.read_bytes()
+    data = content if isinstance(content, bytes) else _read(content, record_format)
     if record_format in _FHIR and is_bundle(data):
         raise errors.InputInvalid("a Bundle is taken apart by a sidecar; submit its resources one by one")
     verdict = FhirValidator().validate(data, record_format)
     if not verdict.valid:
         raise errors.ValidationFailed(outcome=verdict.outcome)
+
+
+def _read(path: Path, record_format: RecordFormat) -> bytes:
+    # A scan may be larger than memory, and is judged by its header.
+    with path.open("rb") as file:
+        return file.read(DICOM_HEAD_BYTES if record_format is RecordFormat.DICOM else -1)
 
 
 def _seal(data_key: bytes, record_id: bytes, content: bytes | Path, target: Path) -> tuple[int, bytes]:

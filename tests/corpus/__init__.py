@@ -1,15 +1,16 @@
 """A corpus of FHIR content with verdicts argued from the specification, one rule broken at a time.
 
-The content is made when the tests run, from small resources and from the official examples in `base/`. Nothing
-here looks at what the validator does.
+The content is made when the tests run, from small resources and from the official examples in `base/`.
+Nothing here looks at what the validator does.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tests.corpus import (
     bundles,
+    clinic,
     codes,
     extensions,
     invariants_resources,
@@ -21,7 +22,9 @@ from tests.corpus import (
     structure,
     syntax,
 )
-from tests.corpus.cases import Case
+
+if TYPE_CHECKING:
+    from tests.corpus.cases import Case
 
 #: Written by hand.
 WRITTEN: Final[list[Case]] = [
@@ -38,6 +41,7 @@ WRITTEN: Final[list[Case]] = [
         references,
         extensions,
         profiles,
+        clinic,
     )
     for case in module.CASES
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tests.corpus.cases import Resource
+if TYPE_CHECKING:
+    from tests.corpus.cases import Resource
 
 XHTML: Final = "http://www.w3.org/1999/xhtml"
 LOINC: Final = "http://loinc.org"
@@ -283,7 +284,10 @@ def document(composition: Resource = COMPOSITION) -> Resource:
         "timestamp": "2024-02-29T10:00:00Z",
         "entry": [
             {"fullUrl": f"{site}/Composition/doc", "resource": composition},
-            {"fullUrl": f"{site}/Patient/p1", "resource": PATIENT | {"managingOrganization": {"display": "Z"}}},
+            {
+                "fullUrl": f"{site}/Patient/p1",
+                "resource": PATIENT | {"managingOrganization": {"display": "Z"}},
+            },
             {"fullUrl": f"{site}/Practitioner/d1", "resource": _AUTHOR},
         ],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from copy import deepcopy
 from dataclasses import dataclass
@@ -56,12 +57,12 @@ class Draft:
 
 def good(name: str, base: Resource, edits: Mapping[str, Any] | None = None) -> Draft:
     """Return a resource that is valid after some edits."""
-    return Draft(name, True, encoded(edited(base, edits or {})))
+    return Draft(name, valid=True, content=encoded(edited(base, edits or {})))
 
 
 def bad(name: str, base: Resource, edits: Mapping[str, Any] | None = None) -> Draft:
     """Return a resource that is invalid by its edits."""
-    return Draft(name, False, encoded(edited(base, edits or {})))
+    return Draft(name, valid=False, content=encoded(edited(base, edits or {})))
 
 
 def group(
@@ -107,7 +108,7 @@ def _steps(place: str) -> list[str | int]:
 
 
 def _set(inside: Any, steps: list[str | int], value: Any) -> None:
-    for step, following in zip(steps, steps[1:], strict=False):
+    for step, following in itertools.pairwise(steps):
         inside = _entered(inside, step, [] if isinstance(following, int) else {})
     last = steps[-1]
     if value is DROP:

@@ -1,5 +1,7 @@
 """XHTML in narratives."""
 
+# ruff: noqa: E501 - markup is easier to read on one line
+
 from __future__ import annotations
 
 from typing import Final
@@ -84,7 +86,7 @@ _WHOLE: Final[list[Draft]] = [
         "no XML": "Ada Berg",
         "a DTD": f'<!DOCTYPE div [<!ENTITY x "y">]><div xmlns="{XHTML}">&x;</div>',
         "an external entity": f'<!DOCTYPE div [<!ENTITY x SYSTEM "file:///etc/passwd">]><div xmlns="{XHTML}">&x;</div>',
-        "not closed": f'<div xmlns="{XHTML}"><p>x</p>',
+        "the root not closed": f'<div xmlns="{XHTML}"><p>x</p>',
         "escaped": f"&lt;div xmlns='{XHTML}'&gt;x&lt;/div&gt;",
         "an html document": f'<html xmlns="{XHTML}"><body><div>x</div></body></html>',
         "empty and closed": f'<div xmlns="{XHTML}"/>',
@@ -98,7 +100,11 @@ CASES: Final[list[Case]] = group(
         *[good(name, PATIENT, {"text.div": div(inner)}) for name, inner in _RIGHT.items()],
         *[bad(name, PATIENT, {"text.div": div(inner)}) for name, inner in _WRONG.items()],
         *_WHOLE,
-        good("attributes of the root", PATIENT, {"text.div": f'<div xmlns="{XHTML}" lang="de" xml:lang="de"><p>x</p></div>'}),
+        good(
+            "attributes of the root",
+            PATIENT,
+            {"text.div": f'<div xmlns="{XHTML}" lang="de" xml:lang="de"><p>x</p></div>'},
+        ),
         good("a prefix", PATIENT, {"text.div": f'<div xmlns="{XHTML}">x</div>', "text.status": "additional"}),
         bad("a status that is none", PATIENT, {"text.status": "final"}),
         bad("a narrative of a contained list's own", PATIENT, {"text": [PATIENT["text"]]}),

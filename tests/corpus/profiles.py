@@ -45,22 +45,42 @@ _VITALS: Final = group(
         good("a weight", WEIGHT),
         good("a weight in grams", WEIGHT, {"valueQuantity": _measured(3200, "g")}),
         good("a pressure", PRESSURE),
-        good("a pressure with another component", PRESSURE, {"component[2]": {
-            "code": concept(LOINC, "8478-0"), "valueQuantity": _measured(93, "mm[Hg]")}}),
+        good(
+            "a pressure with another component",
+            PRESSURE,
+            {"component[2]": {"code": concept(LOINC, "8478-0"), "valueQuantity": _measured(93, "mm[Hg]")}},
+        ),
         good("the components in another order", PRESSURE, {"component": PRESSURE["component"][::-1]}),
         bad("a weight in metres", WEIGHT, {"valueQuantity": _measured(72.5, "m")}),
         bad("a weight without a unit's code", WEIGHT, {"valueQuantity.code": DROP}),
-        bad("a weight of another system of units", WEIGHT, {"valueQuantity.system": "http://spital.example/u"}),
+        bad(
+            "a weight of another system of units", WEIGHT, {"valueQuantity.system": "http://spital.example/u"}
+        ),
         bad("a weight without category", WEIGHT, {"category": DROP}),
-        bad("a weight of another category", WEIGHT, {"category": [concept(
-            "http://terminology.hl7.org/CodeSystem/observation-category", "laboratory")]}),
+        bad(
+            "a weight of another category",
+            WEIGHT,
+            {
+                "category": [
+                    concept("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory")
+                ]
+            },
+        ),
         bad("a weight of nobody", WEIGHT, {"subject": DROP}),
         bad("a weight of no time", WEIGHT, {"effectiveDateTime": DROP}),
         bad("a weight in words", WEIGHT, {"valueQuantity": DROP, "valueString": "72"}),
         bad("a weight by another code", WEIGHT, {"code": concept(LOINC, "718-7")}),
         bad("a weight of no value and no reason", WEIGHT, {"valueQuantity": DROP}),
-        good("a weight that is not known", WEIGHT, {"valueQuantity": DROP, "dataAbsentReason": concept(
-            "http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown")}),
+        good(
+            "a weight that is not known",
+            WEIGHT,
+            {
+                "valueQuantity": DROP,
+                "dataAbsentReason": concept(
+                    "http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown"
+                ),
+            },
+        ),
         bad("a pressure without its lower", PRESSURE, {"component[1]": DROP}),
         bad("a pressure without either", PRESSURE, {"component": DROP}),
         bad("a pressure in another unit", PRESSURE, {"component[0].valueQuantity": _measured(16, "kPa")}),
@@ -71,7 +91,11 @@ _CLAIMS: Final = group(
     "profile-claimed",
     "profiling.html#assertions",
     [
-        good("a profile that nobody supplied", PATIENT, {"meta": {"profile": ["http://spital.example/StructureDefinition/unknown"]}}),
+        good(
+            "a profile that nobody supplied",
+            PATIENT,
+            {"meta": {"profile": ["http://spital.example/StructureDefinition/unknown"]}},
+        ),
         bad("one of HL7's that is none", PATIENT, {"meta": {"profile": [f"{_HL7}nothing"]}}),
         bad("one of another resource", PATIENT, {"meta": {"profile": [f"{_HL7}bodyweight"]}}),
         good("the resource's own", PATIENT, {"meta": {"profile": [f"{_HL7}Patient"]}}),
@@ -101,18 +125,35 @@ SUPPLIED: Final[Resource] = {
     "differential": {
         "element": [
             _element("Patient"),
-            _element("Patient.identifier", min=1, slicing={
-                "discriminator": [{"type": "value", "path": "system"}], "rules": "open"}),
-            _element("Patient.identifier", min=1, max="1", sliceName="ahv") | {"id": "Patient.identifier:ahv"},
-            _element("Patient.identifier.system", min=1, fixedUri="urn:oid:2.16.756.5.32") | {"id": "Patient.identifier:ahv.system"},
-            _element("Patient.identifier.value", min=1, constraint=[{
-                "key": "ahv-1", "severity": "error", "human": "756 and ten digits", "expression": "matches('^756[0-9]{10}$')",
-            }]) | {"id": "Patient.identifier:ahv.value"},
+            _element(
+                "Patient.identifier",
+                min=1,
+                slicing={"discriminator": [{"type": "value", "path": "system"}], "rules": "open"},
+            ),
+            _element("Patient.identifier", min=1, max="1", sliceName="ahv")
+            | {"id": "Patient.identifier:ahv"},
+            _element("Patient.identifier.system", min=1, fixedUri="urn:oid:2.16.756.5.32")
+            | {"id": "Patient.identifier:ahv.system"},
+            _element(
+                "Patient.identifier.value",
+                min=1,
+                constraint=[
+                    {
+                        "key": "ahv-1",
+                        "severity": "error",
+                        "human": "756 and ten digits",
+                        "expression": "matches('^756[0-9]{10}$')",
+                    }
+                ],
+            )
+            | {"id": "Patient.identifier:ahv.value"},
             _element("Patient.birthDate", min=1),
             _element("Patient.photo", max="0"),
             _element("Patient.address.city", min=1),
-            _element("Patient.maritalStatus", patternCodeableConcept=concept(
-                "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "M")),
+            _element(
+                "Patient.maritalStatus",
+                patternCodeableConcept=concept("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "M"),
+            ),
         ]
     },
 }
@@ -135,8 +176,16 @@ _SUPPLIED: Final = group(
         bad("a photograph", _RIGHT, {"photo": [{"url": "http://spital.example/p.png"}]}),
         bad("an address without city", _RIGHT, {"address[0].city": DROP}),
         good("no address", _RIGHT, {"address": DROP}),
-        good("married", _RIGHT, {"maritalStatus": concept("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "M")}),
-        bad("not married", _RIGHT, {"maritalStatus": concept("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "S")}),
+        good(
+            "married",
+            _RIGHT,
+            {"maritalStatus": concept("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "M")},
+        ),
+        bad(
+            "not married",
+            _RIGHT,
+            {"maritalStatus": concept("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "S")},
+        ),
     ],
     profiles=[SUPPLIED],
 )

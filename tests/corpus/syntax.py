@@ -13,11 +13,15 @@ _BYTES: Final = encoded(PATIENT)
 
 
 def _broken(name: str, content: bytes | str) -> Draft:
-    return Draft(name, False, content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
+    return Draft(
+        name,
+        valid=False,
+        content=content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content,
+    )
 
 
 def _sound(name: str, content: bytes | str) -> Draft:
-    return Draft(name, True, content.encode() if isinstance(content, str) else content)
+    return Draft(name, valid=True, content=content.encode() if isinstance(content, str) else content)
 
 
 _BROKEN: Final = [
@@ -57,8 +61,13 @@ _BROKEN: Final = [
     _broken("a name twice, alike", _TEXT.replace('"gender"', '"gender": "female", "gender"')),
     _broken("a name twice, once escaped", _TEXT.replace('"gender"', '"gend\\u0065r": "male", "gender"')),
     _broken("the type twice", _TEXT.replace('"active"', '"resourceType": "Patient", "active"')),
-    _broken("a name twice in a data type", _TEXT.replace('"family": "Berg", "given"', '"family": "B", "family": "Berg", "given"')),
-    _broken("deeper than any resource", b'{"resourceType":"Patient","contact":' + b"[" * 5000 + b"]" * 5000 + b"}"),
+    _broken(
+        "a name twice in a data type",
+        _TEXT.replace('"family": "Berg", "given"', '"family": "B", "family": "Berg", "given"'),
+    ),
+    _broken(
+        "deeper than any resource", b'{"resourceType":"Patient","contact":' + b"[" * 5000 + b"]" * 5000 + b"}"
+    ),
 ]
 
 _SOUND: Final = [
@@ -74,7 +83,10 @@ _SOUND: Final = [
     _sound("an escaped line break", _TEXT.replace("Seestrasse 1", "Seestrasse\\n1")),
     _sound("an Observation, sorted", json.dumps(OBSERVATION, sort_keys=True)),
     _sound("a Bundle, indented", json.dumps(COLLECTION, indent=4)),
-    _sound("type at the end", json.dumps(dict(sorted(PATIENT.items(), key=lambda item: item[0] == "resourceType")))),
+    _sound(
+        "type at the end",
+        json.dumps(dict(sorted(PATIENT.items(), key=lambda item: item[0] == "resourceType"))),
+    ),
 ]
 
 CASES: Final[list[Case]] = group("json", "json.html, RFC 8259", [*_BROKEN, *_SOUND])

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 #: The job: a row, a file of the spool, and a Bundle that is split.
 SMALL = b'{"resourceType": "Basic", "code": {"text": "small"}}'
 LARGE = os.urandom(2 * INLINE_LIMIT)
-BUNDLE = b'{"resourceType": "Bundle", "type": "collection", "entry": [{"resource": %s}]}' % SMALL
+ENTRY = b'{"fullUrl": "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a", "resource": %s}' % SMALL
+BUNDLE = b'{"resourceType": "Bundle", "type": "collection", "entry": [%s]}' % ENTRY
 #: Rounds of all steps; a full disk ends none, and each leaves what failed for later.
 ROUNDS = 12
 

@@ -65,7 +65,8 @@ def observation(name: str) -> bytes:
 
 def bundle(*resources: bytes) -> bytes:
     """Return a Bundle of resources, byte for byte."""
-    entries = b", ".join(b'{"resource": ' + resource + b"}" for resource in resources)
+    entry = b'{"fullUrl": "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e30094%04d", "resource": %b}'
+    entries = b", ".join(entry % (number, each) for number, each in enumerate(resources))
     return b'{"resourceType": "Bundle", "type": "collection", "entry": [' + entries + b"]}"
 
 

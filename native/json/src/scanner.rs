@@ -34,6 +34,10 @@ impl<'a> Scanner<'a> {
     pub(crate) fn skip_white(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.place += 1;
+            // Indentation comes in runs.
+            while self.bytes.get(self.place..self.place + 8) == Some(b"        ") {
+                self.place += 8;
+            }
         }
     }
 
@@ -119,16 +123,12 @@ impl<'a> Scanner<'a> {
     /// Where the next quote or backslash is; there is one.
     fn plain_end(&mut self) -> Result<usize, Fault> {
         let rest = &self.bytes[self.place..];
-        let length = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-        if let Some(control) = rest[..length].iter().position(|byte| *byte < 0x20) {
-            self.place += control;
-            return self.fail(FaultKind::String);
+        let end = self.place + plain_length(rest);
+        match self.bytes.get(end) {
+            Some(b'"' | b'\\') => Ok(end),
+            Some(_) => Err(Fault { kind: FaultKind::String, at: end as u32 }),
+            None => Err(Fault { kind: FaultKind::Truncated, at: end as u32 }),
         }
-        if length == rest.len() {
-            self.place += length;
-            return self.fail(FaultKind::Truncated);
-        }
-        Ok(self.place + length)
     }
 
     /// The character that the escape here stands for.
@@ -182,4 +182,27 @@ impl<'a> Scanner<'a> {
             None => self.fail(FaultKind::String),
         })
     }
+}
+
+const ONES: u64 = u64::MAX / 255;
+const HIGH: u64 = ONES << 7;
+
+/// How many bytes come before the first quote, backslash or control character, eight of them at a time.
+fn plain_length(bytes: &[u8]) -> usize {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for (number, chunk) in chunks.iter().enumerate() {
+        let found = special(u64::from_le_bytes(*chunk));
+        if found != 0 {
+            return number * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let tail = rest.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\'));
+    bytes.len() - rest.len() + tail.unwrap_or(rest.len())
+}
+
+/// The high bit of each byte that ends a plain run; of the lowest one surely, borrows may set others above it.
+fn special(word: u64) -> u64 {
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (control | zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')))) & HIGH
 }

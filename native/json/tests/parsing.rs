@@ -61,6 +61,25 @@ fn faults_have_kinds_and_places() {
     }
 }
 
+/// What ends a plain run of a string is found wherever it stands, also after characters of several bytes.
+#[test]
+fn strings_end_where_they_should() {
+    for length in 0..40 {
+        for filling in ["a", "é", "~", "\u{7f}", "!", "#"] {
+            let plain = filling.repeat(length);
+            let quoted = |inner: &str| format!("\"{plain}{inner}{plain}\"");
+            assert_eq!(None, fault(quoted("").as_bytes()));
+            assert_eq!(None, fault(quoted("\\n\\\"").as_bytes()));
+            let at = 1 + plain.len() as u32;
+            for control in 0..0x20_u8 {
+                let text = quoted(&char::from(control).to_string());
+                assert_eq!(Some((FaultKind::String, at)), fault(text.as_bytes()), "{length} {control}");
+            }
+            assert_eq!(Some((FaultKind::Truncated, at)), fault(format!("\"{plain}").as_bytes()));
+        }
+    }
+}
+
 /// A duplicate is found among many members, too.
 #[test]
 fn duplicates_are_found_in_large_objects() {

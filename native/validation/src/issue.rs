@@ -61,7 +61,7 @@ impl Rule {
 }
 
 /// One problem. Its texts are ours or HL7's; nothing of the content is in them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
     /// Which kind of rule.
     pub rule: Rule,
@@ -142,13 +142,12 @@ impl Issues {
             self.more += 1;
             return;
         }
-        self.found.push(Issue {
-            rule,
-            key: key.map(str::to_owned),
-            text: text.into(),
-            path: place.path(),
-            at,
-        });
+        let key = key.map(str::to_owned);
+        let issue = Issue { rule, key, text: text.into(), path: place.path(), at };
+        // A type and the profiles on it may all say the same.
+        if !self.found.contains(&issue) {
+            self.found.push(issue);
+        }
     }
 
     /// Whether this rule was noted with this key.

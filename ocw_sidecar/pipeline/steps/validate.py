@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.items import Job, Payload, SealedSubmission, Submission, Verdict
 
-#: Of DICOM the preamble and the magic are looked at, which lie in the first 132 bytes.
-OPAQUE_HEAD_BYTES: Final = 4096
+#: Of DICOM the header up to the series is looked at, which long sequences before it seldom push further.
+OPAQUE_HEAD_BYTES: Final = 64 * 1024
 
 _HEADER_LEN: Final = 40
 

@@ -11,6 +11,7 @@ from caregrid.fhir.definitions import FORM
 from caregrid.fhir.definitions.compiling import compile_structure
 from caregrid.fhir.definitions.constraints import Inherited, Rules, rule_of
 from caregrid.fhir.definitions.expansion import Terminology
+from definitions.extensions import corrected, name_groups, widen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,18 +63,13 @@ def _structures(origins: Iterable[Origin], rules: Rules) -> list[dict[str, Any]]
         for resource in origin.resources:
             if resource["resourceType"] == "StructureDefinition" and resource["kind"] not in _LEFT_OUT:
                 known = written.setdefault(resource["url"], resource)
-                _widen(known, resource)
-    usable = [one for _, one in sorted(written.items()) if "snapshot" in one]
+                if known is not resource and known["type"] == "Extension":
+                    widen(known, resource)
+    usable = [corrected(one) for _, one in sorted(written.items()) if "snapshot" in one]
     inherited = _inherited(usable)
-    return [compile_structure(one, rules, inherited) for one in usable]
-
-
-def _widen(known: Resource, later: Resource) -> None:
-    # HL7 maintains its extensions apart from the core since, and says there where else they may stand.
-    if known is not later and known.get("type") == "Extension":
-        contexts = known.setdefault("context", [])
-        contexts.extend(one for one in later.get("context", []) if one not in contexts)
-        known["contextInvariant"] = later.get("contextInvariant", [])
+    compiled = [compile_structure(one, rules, inherited) for one in usable]
+    name_groups(compiled)
+    return compiled
 
 
 def _inherited(definitions: Iterable[Resource]) -> Inherited:

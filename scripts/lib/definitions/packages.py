@@ -114,4 +114,5 @@ def _run(program: str, *arguments: str) -> None:
     found = shutil.which(program)
     if found is None:
         sys.exit(f"{program} is needed and not installed")
-    subprocess.run([found, *arguments], check=True)  # noqa: S603 - fixed programs, pinned packages
+    command = [found, *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - pinned packages

@@ -47,7 +47,7 @@ def test_written_cases(report: Callable[[Tally], None]) -> None:
 
 
 def test_changed_examples(report: Callable[[Tally], None]) -> None:
-    """Official examples stay valid by changes that keep their meaning, and become invalid by one broken rule."""
+    """Examples stay valid by changes that keep their meaning, and become invalid by one broken rule."""
     tally = tallied(_changed(_committed()))
     report(tally)
     _assert_rates(tally, _LEAST, _LEAST_OF_A_RULE)
@@ -78,7 +78,7 @@ def test_all_examples_changed(version: str, report: Callable[[Tally], None]) -> 
 
 
 def test_corpus_is_balanced() -> None:
-    """Always saying "invalid" must not pay: there are nearly as many valid cases, and no case stands twice."""
+    """Always saying "invalid" must not pay: valid cases are many, and no case stands twice."""
     cases = [*WRITTEN, *_changed(_committed())]
     counts = Counter(case.valid for case in cases)
     assert counts[True] > counts[False] / 2

@@ -44,7 +44,7 @@ def test_exactly_the_haemolysed_sample_is_rejected(resources: list[bytes]) -> No
     rejected = [index for index, verdict in enumerate(verdicts) if not verdict.valid]
     assert rejected == [98]
     (issue,) = [one for one in verdicts[98].outcome["issue"] if one["severity"] == "error"]
-    assert (issue["code"], issue["expression"]) == ("value", ["Observation.valueQuantity.value"])
+    assert (issue["code"], issue["expression"]) == ("structure", ["Observation.valueQuantity.value"])
 
 
 def test_references_stay_inside_the_bundle() -> None:

@@ -52,9 +52,18 @@ def test_truncated_anywhere(content: bytes) -> None:
 
 
 _JSON: Final = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["Patient", "#", "2024"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(max_size=8) | st.sampled_from(sorted(PATIENT | OBSERVATION)), inner, max_size=6),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["Patient", "#", "2024"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(max_size=8) | st.sampled_from(sorted(PATIENT | OBSERVATION)), inner, max_size=6
+        )
+    ),
     max_leaves=30,
 )
 
@@ -94,7 +103,8 @@ def test_damaged_examples(content: bytes, data: st.DataObject) -> None:
         place = data.draw(st.integers(0, len(damaged) - 1))
         length = data.draw(st.integers(0, 40))
         damaged[place : place + length] = data.draw(
-            st.binary(max_size=8) | st.sampled_from([b"{", b"}", b"[", b"]", b'"', b"\\", b"\\ud800", b"null", b"1e999"])
+            st.binary(max_size=8)
+            | st.sampled_from([b"{", b"}", b"[", b"]", b'"', b"\\", b"\\ud800", b"null", b"1e999"])
         )
     _judge(bytes(damaged))
 
@@ -102,19 +112,31 @@ def test_damaged_examples(content: bytes, data: st.DataObject) -> None:
 _HUGE: Final[dict[str, Callable[[], bytes]]] = {
     "deep arrays": lambda: b"[" * 200_000,
     "deep objects": lambda: b'{"a":' * 100_000,
-    "deep extensions": lambda: b'{"resourceType":"Patient",' + b'"extension":[{"url":"http://a.example",' * 20_000,
+    "deep extensions": lambda: (
+        b'{"resourceType":"Patient",' + b'"extension":[{"url":"http://a.example",' * 20_000
+    ),
     "deep contained": lambda: b'{"resourceType":"Patient","contained":[' * 20_000,
     "a long string": lambda: encoded(PATIENT | {"name": [{"text": "x" * 3_000_000}]}),
     "a long name": lambda: encoded(PATIENT | {"x" * 1_000_000: 1}),
     "many members": lambda: encoded(PATIENT | {f"x{number}": number for number in range(50_000)}),
     "many names": lambda: encoded(PATIENT | {"name": [{"text": "x"}] * 50_000}),
     "many empties": lambda: encoded(PATIENT | {"name": [{}] * 50_000}),
-    "many contained": lambda: encoded(PATIENT | {
-        "contained": [{"resourceType": "Organization", "id": f"o{number}", "name": "x"} for number in range(2_000)]}),
+    "many contained": lambda: encoded(
+        PATIENT
+        | {
+            "contained": [
+                {"resourceType": "Organization", "id": f"o{number}", "name": "x"} for number in range(2_000)
+            ]
+        }
+    ),
     "a long number": lambda: b'{"resourceType":"Observation","valueInteger":' + b"9" * 300_000 + b"}",
     "a large exponent": lambda: encoded(OBSERVATION).replace(b"7.2", b"1e999999999"),
-    "a long narrative": lambda: encoded(PATIENT | {"text": {"status": "generated", "div": "<div>" * 100_000}}),
-    "many entities": lambda: encoded(PATIENT | {"text": {"status": "generated", "div": "<div>" + "&lol;" * 100_000}}),
+    "a long narrative": lambda: encoded(
+        PATIENT | {"text": {"status": "generated", "div": "<div>" * 100_000}}
+    ),
+    "many entities": lambda: encoded(
+        PATIENT | {"text": {"status": "generated", "div": "<div>" + "&lol;" * 100_000}}
+    ),
     "a long date": lambda: encoded(PATIENT | {"birthDate": "1" * 1_000_000}),
     "a long code": lambda: encoded(PATIENT | {"gender": " " * 1_000_000}),
     "many entries": lambda: encoded(COLLECTION | {"entry": COLLECTION["entry"] * 1_000}),
@@ -137,10 +159,23 @@ def test_outcome_keeps_values_to_itself() -> None:
     for content in _EXAMPLES:
         for _ in range(25):
             resource = json.loads(content)
-            texts = [place for place in places(resource) if isinstance(place.value, str) and place.name != "resourceType"]
+            texts = [
+                place
+                for place in places(resource)
+                if isinstance(place.value, str) and place.name != "resourceType"
+            ]
             place = source.choice(texts)
-            place.inside[place.name] = source.choice([_CANARY, f" {_CANARY} ", f"http://{_CANARY}/{_CANARY}", f"#{_CANARY}",
-                                                      f"{_CANARY}/1", [_CANARY], {_CANARY: 1}])
+            place.inside[place.name] = source.choice(
+                [
+                    _CANARY,
+                    f" {_CANARY} ",
+                    f"http://{_CANARY}/{_CANARY}",
+                    f"#{_CANARY}",
+                    f"{_CANARY}/1",
+                    [_CANARY],
+                    {_CANARY: 1},
+                ]
+            )
             assert _CANARY.lower() not in _judge(encoded(resource)).lower()
 
 

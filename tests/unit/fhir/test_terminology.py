@@ -59,7 +59,7 @@ def open_verdict(*, required: bool) -> tuple[Verdict, list[Unchecked]]:
     ],
 )
 def test_answer_settles(*, answer: bool | None, required: bool, valid: bool, severity: str) -> None:
-    """In the value set: no issue. Outside: as strict as the binding. No answer: a warning, and not invalid."""
+    """In the value set: no issue. Outside: as strict as the binding. No answer: a warning."""
     verdict, unchecked = open_verdict(required=required)
     told = Told(answer=answer)
     settled = settle(verdict, unchecked, json.dumps(RESOURCE).encode(), told)

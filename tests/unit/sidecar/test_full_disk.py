@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -156,15 +157,24 @@ async def test_full_disk_under_a_pack_file_is_waited_out(
     assert RecordState.PACKED is (await sidecar.bench.queue.records_of(submission))[0].state
 
 
+def basic(text: str) -> dict[str, Any]:
+    """Return a resource with a narrative."""
+    return {"resourceType": "Basic", "code": {"text": "large"}, "text": narrative(text)}
+
+
+def bundle_of(*resources: dict[str, Any]) -> dict[str, Any]:
+    """Return a collection of resources."""
+    entries = [{"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": resource} for resource in resources]
+    return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+
+
 @pytest.mark.parametrize("syncs", [2, 5])
 async def test_full_disk_under_a_bundles_parts_leaves_none_of_them(
     sidecar: Rig, monkeypatch: pytest.MonkeyPatch, syncs: int
 ) -> None:
     """Parts that were written before the disk was full go; with room again the Bundle is split anew."""
     text = "x" * (2 * spool.INLINE_LIMIT)
-    resource = {"resourceType": "Basic", "code": {"text": "large"}, "text": narrative(text)}
-    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [{"resource": resource}] * 3}
-    submission = await submit_json(sidecar, bundle)
+    submission = await submit_json(sidecar, bundle_of(*(basic(f"{text}{number}") for number in range(3))))
     before = spooled(sidecar)
     with monkeypatch.context() as full:
         full.setattr(os, "fsync", Failing(after=syncs))
@@ -179,8 +189,7 @@ async def test_full_database_after_splitting_leaves_no_part(
 ) -> None:
     """Parts whose rows do not fit go with the attempt."""
     text = "x" * (2 * spool.INLINE_LIMIT)
-    resource = {"resourceType": "Basic", "code": {"text": "large"}, "text": narrative(text)}
-    await submit_json(sidecar, {"resourceType": "Bundle", "type": "batch", "entry": [{"resource": resource}]})
+    await submit_json(sidecar, bundle_of(basic(text)))
     before = spooled(sidecar)
 
     async def no_room(*_: Any, **__: Any) -> None:

@@ -31,6 +31,7 @@ from caregrid.records import ObjectEntry, RecordEntry, RecordFormat
 from caregrid.sealed import open_sealed
 from caregrid.storage import MemoryObjectStore, file_id_of
 from caregrid.testing import SubmitFault
+from example_data.imaging import dicom_header
 from ocw_sidecar.adapters.opening import QUEUE_FILE
 from ocw_sidecar.pipeline.intake import Offer, idempotency_digest
 from ocw_sidecar.pipeline.spool import INLINE_LIMIT
@@ -48,12 +49,14 @@ if TYPE_CHECKING:
     from ocw_sidecar.pipeline.items import RecordView
     from tests.postgres_server import PostgresServer
 
+FULL_URL = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"
 OBSERVATION = {
     "resourceType": "Observation",
     "status": "final",
     "code": {"text": "Heart rate"},
     "valueQuantity": {"value": 72, "unit": "/min"},
 }
+PUT_FIRST = {"method": "PUT", "url": "Observation/first"}
 INVALID = {"resourceType": "Observation", "status": "no such status", "code": {"text": "x"}}
 
 
@@ -238,10 +241,10 @@ async def test_bundle_becomes_records_and_refusals(sidecar: Rig) -> None:
         "resourceType": "Bundle",
         "type": "batch",
         "entry": [
-            {"resource": {**OBSERVATION, "id": "first"}},
-            {"resource": INVALID},
+            {"resource": {**OBSERVATION, "id": "first"}, "request": PUT_FIRST},
+            {"resource": INVALID, "request": {"method": "POST", "url": "Observation"}},
             {"request": {"method": "DELETE", "url": "Observation/1"}},
-            {"resource": {**OBSERVATION, "id": "last"}},
+            {"resource": {**OBSERVATION, "id": "last"}, "request": {**PUT_FIRST, "url": "Observation/last"}},
         ],
     }
     submission = await submit(sidecar, as_json(bundle))
@@ -271,20 +274,21 @@ async def test_bundle_without_records_is_refused(sidecar: Rig, bundle: dict[str,
 
 async def test_document_bundle_stays_whole(sidecar: Rig) -> None:
     """A Bundle that means something only as a whole is one record."""
-    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": OBSERVATION}]}
-    history = {**bundle, "type": "searchset"}
-    submission = await submit(sidecar, as_json(history))
+    entry = {"fullUrl": FULL_URL, "resource": OBSERVATION}
+    found = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
+    submission = await submit(sidecar, as_json(found))
     await sidecar.drain()
     (record,) = await records(sidecar, submission)
     assert (submission, RecordState.CONFIRMED) == (record.record_id, record.state)
-    assert as_json(history) == await read_back(sidecar, submission)
+    assert as_json(found) == await read_back(sidecar, submission)
 
 
 @pytest.mark.parametrize(
     ("content", "state"),
     [
-        (bytes(128) + b"DICM" + bytes(3_000_000), RecordState.CONFIRMED),
-        (bytes(128) + b"DICM", RecordState.CONFIRMED),
+        (dicom_header(1) + bytes(3_000_000), RecordState.CONFIRMED),
+        (dicom_header(0), RecordState.CONFIRMED),
+        (bytes(128) + b"DICM" + bytes(3_000_000), RecordState.REJECTED),
         (bytes(3_000_000), RecordState.REJECTED),
         (b"x", RecordState.REJECTED),
     ],
@@ -728,7 +732,7 @@ async def test_verdict_whose_answer_is_lost_keeps_its_parts(
         "status": "generated",
         "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{"x" * 2 * INLINE_LIMIT}</div>',
     }
-    entry = {"resource": {**OBSERVATION, "text": text}}
+    entry = {"fullUrl": FULL_URL, "resource": {**OBSERVATION, "text": text}}
     submission = await submit(
         sidecar, as_json({"resourceType": "Bundle", "type": "collection", "entry": [entry]})
     )

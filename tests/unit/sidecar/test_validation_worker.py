@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 VALID = b'{"resourceType": "Observation", "status": "final", "code": {"text": "Heart rate"}}'
 INVALID = b'{"resourceType": "Observation", "status": "no such"}'
-BUNDLE = b'{"resourceType": "Bundle", "type": "collection", "entry": [{"resource": %b}, {"resource": %b}]}'
+ENTRY = b'{"fullUrl": "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e30094%04d", "resource": %%b}'
+BUNDLE = b'{"resourceType": "Bundle", "type": "collection", "entry": [%b, %b]}' % (ENTRY % 1, ENTRY % 2)
 
 
 async def submit(sidecar: Working, content: bytes) -> bytes:

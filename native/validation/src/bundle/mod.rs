@@ -102,14 +102,13 @@ impl<'a> Walk<'a, '_> {
 
     fn links(&mut self, bundle: Bundle<'a>, place: &Place<'_>) {
         let links = bundle.json.get("link").map_or(&[][..], Json::elements);
-        let relation = |link: &Json<'a>| link.text("relation").map(str::to_owned);
         let paged = matches!(bundle.kind, "searchset" | "history");
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen: Vec<&str> = Vec::new();
         for (index, link) in links.iter().enumerate() {
-            let Some(name) = relation(link).filter(|name| name == "self" || PAGES.contains(&name.as_str()))
-            else {
+            let name = link.text("relation").unwrap_or_default();
+            if name != "self" && !PAGES.contains(&name) {
                 continue;
-            };
+            }
             let inner = place.inner("link", Some(index));
             if !paged && name != "self" {
                 self.issues.add(rules::BUNDLE_LINK_UNUSUAL, LINK_PAGES, &inner, link.at);

@@ -143,7 +143,10 @@ impl<'s> Builder<'s> {
     ) -> Node {
         let mut node = self.plain(element, def);
         node.list = of.list;
+        // An element is checked by its node before it is by its slice.
         node.invariants.retain(|own| !of.invariants.contains(own));
+        node.binding =
+            node.binding.filter(|own| !of.binding.as_ref().is_some_and(|other| is_same(own, other)));
         node.base_min = 0;
         let name = element.slice.as_deref().unwrap_or_default();
         let typed =
@@ -255,10 +258,11 @@ fn binding(element: &form::Element, def: Option<&ElementDef>) -> Option<Binding>
         return None;
     }
     let base = def.and_then(|def| def.binding.as_ref());
-    let same = base.is_some_and(|base| {
-        base.strength == own.strength && base.value_set == own.value_set && base.max == own.max
-    });
-    (!same).then_some(own)
+    (!base.is_some_and(|base| is_same(base, &own))).then_some(own)
+}
+
+fn is_same(one: &Binding, other: &Binding) -> bool {
+    one.strength == other.strength && one.value_set == other.value_set && one.max == other.max
 }
 
 fn own_invariants(element: &form::Element, def: Option<&ElementDef>) -> Vec<InvariantId> {

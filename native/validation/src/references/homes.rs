@@ -45,6 +45,7 @@ pub(crate) struct Homes<'a> {
     homes: Vec<Home<'a>>,
     /// Byte offsets of the homes and their places, in the order of the document.
     order: Vec<(u32, usize)>,
+    contained: HashMap<(usize, &'a str), &'a Json<'a>>,
     by_url: HashMap<(usize, &'a str), Matches>,
     by_version: HashMap<(usize, &'a str, &'a str), usize>,
     by_name: HashMap<(usize, &'a str, &'a str), Matches>,
@@ -57,6 +58,7 @@ impl<'a> Homes<'a> {
             schema,
             homes: Vec::with_capacity(1),
             order: Vec::new(),
+            contained: HashMap::new(),
             by_url: HashMap::new(),
             by_version: HashMap::new(),
             by_name: HashMap::new(),
@@ -110,6 +112,11 @@ impl<'a> Homes<'a> {
     fn add(&mut self, resource: &'a Json<'a>, full_url: Option<&'a str>, parent: Option<usize>) {
         let place = self.homes.len();
         self.homes.push(Home { resource, full_url, end: last(resource), parent });
+        for contained in resource.get("contained").map_or(&[][..], Json::elements) {
+            if let Some(id) = contained.text("id") {
+                self.contained.entry((place, id)).or_insert(contained);
+            }
+        }
         if let Some(around) = parent {
             self.enter(place, around, resource, full_url);
         }
@@ -160,9 +167,7 @@ impl<'a> Homes<'a> {
         if id.is_empty() {
             return Target::Found(home.resource);
         }
-        let contained = home.resource.get("contained").map_or(&[][..], Json::elements);
-        let found = contained.iter().find(|one| one.text("id") == Some(id));
-        found.map_or(Target::Nowhere, |one| Target::Found(one))
+        self.contained.get(&(place, id)).map_or(Target::Nowhere, |one| Target::Found(one))
     }
 
     /// Look in the Bundle around a home, then in the one around that.

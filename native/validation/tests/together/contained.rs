@@ -1,6 +1,6 @@
 //! Contained resources and ids (<https://hl7.org/fhir/R4/references.html#contained>, <https://hl7.org/fhir/R4/element.html#id>).
 
-use crate::{all_find, observation, patient};
+use crate::{all_find, errors, observation, patient, ALL};
 use serde_json::json;
 
 /// A contained resource has an id of its own.
@@ -20,8 +20,8 @@ fn ids_of_contained_resources() {
 fn contained_resources_need_ids() {
     let mut resource = observation("o", "Patient/1");
     resource["contained"] = json!([{"resourceType": "Patient", "active": true}]);
-    for version in crate::ALL {
-        let found = crate::errors(version, &resource);
+    for version in ALL {
+        let found = errors(version, &resource);
         assert!(found.contains(&"contained-id Observation.contained[0]".to_owned()), "{found:?}");
     }
 }
@@ -33,9 +33,38 @@ fn ids_of_elements() {
     resource["name"] = json!([{"id": "a", "text": "x"}, {"id": "b", "text": "y"}]);
     resource["birthDate"] = json!("2000-01-01");
     resource["_birthDate"] = json!({"id": "c"});
-    resource["contained"] = json!([{"resourceType": "Organization", "id": "a", "name": "x", "telecom": [{"id": "b", "system": "phone", "value": "1"}]}]);
+    resource["contained"] = json!([{"resourceType": "Organization", "id": "a", "name": "x", "identifier": [{"id": "b", "value": "1"}]}]);
     resource["managingOrganization"] = json!({"reference": "#a"});
     all_find(None, &resource);
     resource["_birthDate"]["id"] = json!("b");
     all_find(Some("duplicate-id Patient"), &resource);
+}
+
+/// What dom-2 to dom-5 say: none inside another, referred to, without versions and labels.
+#[test]
+fn limits_of_contained_resources() {
+    let with = |contained: serde_json::Value, reference: &str| {
+        let mut resource = observation("o", reference);
+        resource["contained"] = json!([contained]);
+        resource
+    };
+    let mut nested = patient("p");
+    nested["contained"] = json!([{"resourceType": "Organization", "id": "q", "name": "x"}]);
+    nested["managingOrganization"] = json!({"reference": "#q"});
+    let mut versioned = patient("p");
+    versioned["meta"] = json!({"versionId": "1"});
+    let mut labelled = patient("p");
+    labelled["meta"] = json!({"security": [{"system": "http://example.org/labels", "code": "x"}]});
+    for version in ALL {
+        assert!(errors(version, &with(patient("p"), "#p")).is_empty());
+        for broken in [
+            with(nested.clone(), "#p"),
+            with(versioned.clone(), "#p"),
+            with(labelled.clone(), "#p"),
+            with(patient("p"), "Patient/1"),
+        ] {
+            let found = errors(version, &broken);
+            assert!(found.iter().any(|one| one == "invariant Observation"), "{version:?} {broken} {found:?}");
+        }
+    }
 }

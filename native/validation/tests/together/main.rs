@@ -3,6 +3,7 @@
 mod bundles;
 mod contained;
 mod documents;
+mod invariants;
 mod references;
 
 use caregrid_schema::Schema;

@@ -188,6 +188,54 @@ CORRECTIONS: Final = (
         reason="empty where the member cannot be looked up; as in R4 and R4B",
     ),
     Correction(
+        keys="mdd-1 (all)",
+        published="whenHandedOver.empty() or whenPrepared.empty() or whenHandedOver >= whenPrepared",
+        corrected=(
+            "whenHandedOver.empty() or whenPrepared.empty() or "
+            "whenHandedOver.highBoundary() >= whenPrepared.lowBoundary()"
+        ),
+        reason="empty for a day and a time on it, which are in order as far as they say",
+    ),
+    Correction(
+        keys="inv-1 of Task (all)",
+        published="lastModified.exists().not() or authoredOn.exists().not() or lastModified >= authoredOn",
+        corrected=(
+            "lastModified.exists().not() or authoredOn.exists().not() or "
+            "lastModified.highBoundary() >= authoredOn.lowBoundary()"
+        ),
+        reason="as mdd-1",
+    ),
+    Correction(
+        keys="bdl-14 (R5)",
+        published="type = 'history' implies entry.request.method != 'PATCH'",
+        corrected="type = 'history' implies entry.request.where(method = 'PATCH').empty()",
+        reason="empty for a history without entries, and true for any two entries",
+    ),
+    Correction(
+        keys="bdl-16 (R5)",
+        published=(
+            "issues.exists() implies "
+            "(issues.issue.severity = 'information' or issues.issue.severity = 'warning')"
+        ),
+        corrected=(
+            "issues.exists() implies issues.issue.all(severity = 'information' or severity = 'warning')"
+        ),
+        reason="false for any two issues; its description speaks of each",
+    ),
+    Correction(
+        keys="dgr-1 (R5)",
+        published=(
+            "composition.exists() implies (composition.resolve().section.entry.reference.where(resolve() is "
+            "Observation) in (result.reference|result.reference.resolve().hasMember.reference))"
+        ),
+        corrected=(
+            "composition.resolve().section.entry.reference.where(resolve() is Observation)"
+            ".all($this in (%resource.result.reference | "
+            "%resource.result.reference.resolve().hasMember.reference))"
+        ),
+        reason="empty where the composition cannot be looked up; `in` takes one item, not several",
+    ),
+    Correction(
         keys="inv-1 of allergyintolerance-substanceExposureRisk (R4, R4B)",
         published="substanceExposureRisk.exists() and code.empty()",
         corrected="%resource.code.empty()",

@@ -197,5 +197,12 @@ def _by_concept(system: System, operation: str, value: str) -> set[str] | None:
         "not-in": known - named,
     }
     if operation == "regex":
-        return {code for code in known if re.fullmatch(value, code)}
+        return _matching(known, value)
     return found[operation] & known if operation in found else None
+
+
+def _matching(codes: set[str], pattern: str) -> set[str] | None:
+    try:
+        return {code for code in codes if re.fullmatch(pattern, code)}
+    except re.error:
+        return None

@@ -18,11 +18,11 @@ from caregrid.fhir.definitions.constraints import Inherited, Rules
 from caregrid.fhir.definitions.expansion import Expansion, Terminology
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 Resource = dict[str, Any]
 
-#: What a fragment is made of; a Bundle of them is taken too.
+#: What a fragment is made of.
 KINDS: Final = ("StructureDefinition", "ValueSet", "CodeSystem")
 
 
@@ -30,13 +30,13 @@ def compile_supplied(resources: Iterable[Mapping[str, Any]], version: str) -> di
     """Return a fragment of definitions.
 
     Args:
-        resources: StructureDefinitions, ValueSets, CodeSystems, or Bundles of them, in any order.
+        resources: StructureDefinitions, ValueSets and CodeSystems, in any order.
         version: "4.0", "4.3" or "5.0".
 
     Raises:
         DefinitionUnusable: one of them is something else, or cannot be used; the message says which.
     """
-    supplied = list(_flattened(resources))
+    supplied = list(resources)
     for one in supplied:
         _require_usable(one, version)
     base = _base(version)
@@ -73,17 +73,9 @@ def _base(version: str) -> Base:
     return Base(json.loads(gzip.decompress(packed(version))))
 
 
-def _flattened(resources: Iterable[Any]) -> Iterator[Any]:
-    for one in resources:
-        if isinstance(one, dict) and one.get("resourceType") == "Bundle":
-            yield from (entry.get("resource") for entry in one.get("entry", []) if isinstance(entry, dict))
-        else:
-            yield one
-
-
 def _require_usable(resource: Mapping[str, Any], version: str) -> None:
     if not isinstance(resource, dict) or resource.get("resourceType") not in KINDS:
-        raise DefinitionUnusable(f"definitions are of these kinds: {', '.join(KINDS)}, or a Bundle of them")
+        raise DefinitionUnusable(f"definitions are of these kinds: {', '.join(KINDS)}")
     written = resource.get("fhirVersion")
     if isinstance(written, str) and not _agrees(written, version):
         raise DefinitionUnusable(
