@@ -12,7 +12,7 @@ native_setup() {
 
 # Files, each ended by a zero byte.
 native_sources() {
-    find native scripts/lib/native.sh -type f -print0 | LC_ALL=C sort -z
+    find native scripts/lib/native.sh -path native/target -prune -o -type f -print0 | LC_ALL=C sort -z
 }
 
 # Sets NATIVE_WHEEL to the wheel of this source, building it when there is none. Needs maturin in the environment.

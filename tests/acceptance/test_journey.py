@@ -72,7 +72,10 @@ def test_an_expired_grant_gives_nothing(network: Network, observation: Path) -> 
 def test_a_bundle_is_taken_apart_and_its_bad_entry_refused(network: Network, tmp_path: Path) -> None:
     """Good entries are anchored, the bad one comes back with an OperationOutcome; they share one object."""
     entries = [
-        {"resource": {"resourceType": "Patient", "id": f"p{number}", "gender": gender}}
+        {
+            "fullUrl": f"http://example.org/fhir/Patient/p{number}",
+            "resource": {"resourceType": "Patient", "id": f"p{number}", "gender": gender},
+        }
         for number, gender in enumerate(["female", "male", 7, "other"])
     ]
     file = tmp_path / "bundle.json"
@@ -83,7 +86,7 @@ def test_a_bundle_is_taken_apart_and_its_bad_entry_refused(network: Network, tmp
     assert 1 == len({item["object"] for item in answer.json["records"] if item["state"] == "confirmed"})
     [refused] = [item for item in answer.json["records"] if item["state"] == "rejected"]
     assert "OperationOutcome" == refused["outcome"]["resourceType"]
-    assert "Patient.gender" in json.dumps(refused["outcome"])
+    assert "Bundle.entry[2].resource.gender" in json.dumps(refused["outcome"])
 
 
 def test_a_file_over_one_segment_survives_lost_nodes(network: Network, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ _FORM: Final = group(
         bad("a bare value", PATIENT, _has(HELD, value="x")),
         bad("a value of the wrong kind", PATIENT, _has(HELD, valueBoolean="true")),
         bad("a broken value", PATIENT, _has(HELD, valueDate="1970-02-30")),
-        bad("a broken value inside", PATIENT, _has(HELD, valuePeriod={"start": "2002", "end": "2001"})),
+        bad("a broken value inside", PATIENT, _has(HELD, valuePeriod={"start": "2003", "end": "2001"})),
         bad("a resource as a value", PATIENT, _has(HELD, valueResource={"resourceType": "Patient"})),
         bad("an unknown member", PATIENT, _has(HELD, valueString="x", note="y")),
         bad("no list", PATIENT, {"extension": {"url": HELD, "valueString": "x"}}),

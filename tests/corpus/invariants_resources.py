@@ -578,7 +578,7 @@ _OLD: Final[list[tuple[str, list[Draft]]]] = [
     ("grp-1", [bad("members of a description", _GROUP, {"actual": False}), good("a group", _GROUP)]),
     (
         "task-inv-1",
-        [bad("changed before it was written", _TASK, {"lastModified": "2024-01-01"}), good("a task", _TASK)],
+        [bad("changed before it was written", _TASK, {"lastModified": "2023-01-01"}), good("a task", _TASK)],
     ),
     ("sev-1", [bad("name and query", _AUDIT, {"entity[0].query": "eA=="}), good("an audit event", _AUDIT)]),
     ("ppc-1", [bad("no policy", _CONSENT, {"policyRule": DROP}), good("a consent", _CONSENT)]),

@@ -38,8 +38,8 @@ _PLAIN: Final = [
     (
         "per-1",
         [
-            bad("ends before it starts", PATIENT, {"name[0].period": {"start": "2002", "end": "2001"}}),
-            bad("by a day", PATIENT, {"name[0].period": {"start": "2001-05-02", "end": "2001-05-01"}}),
+            bad("ends before it starts", PATIENT, {"name[0].period": {"start": "2003", "end": "2001"}}),
+            bad("by three days", PATIENT, {"name[0].period": {"start": "2001-05-04", "end": "2001-05-01"}}),
             bad(
                 "by time zones",
                 OBSERVATION,
@@ -91,7 +91,7 @@ _PLAIN: Final = [
     (
         "rng-2",
         [
-            bad("low above high", OBSERVATION, _value("Range", {"low": {"value": 3}, "high": {"value": 2}})),
+            bad("low above high", OBSERVATION, _value("Range", {"low": {"value": 5}, "high": {"value": 2}})),
             good(
                 "low equals high", OBSERVATION, _value("Range", {"low": {"value": 2}, "high": {"value": 2.0}})
             ),

@@ -1,6 +1,6 @@
 //! Codes against the value sets and systems that they must be from.
 
-use crate::codes::{is_code_of, Membership};
+use crate::codes::{is_code_of, Membership, UCUM};
 use crate::issue::{Place, Rule};
 use crate::rules;
 use crate::walk::Walk;
@@ -127,13 +127,8 @@ impl<'a> Walk<'a, '_> {
         let Some(code) = value.text("code") else { return };
         if is_code_of(self.schema(), system, code) == Some(false) {
             let text = "the code system does not have this code";
-            self.issues.add_keyed(
-                rules::UNKNOWN_CODE,
-                Some(system),
-                text,
-                &place.inner("code", None),
-                value.at,
-            );
+            let rule = if system == UCUM { rules::UNKNOWN_UNIT } else { rules::UNKNOWN_CODE };
+            self.issues.add_keyed(rule, Some(system), text, &place.inner("code", None), value.at);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 /// Units of measure.
-const UCUM: &str = "http://unitsofmeasure.org";
+pub(crate) const UCUM: &str = "http://unitsofmeasure.org";
 /// All of them.
 const UNITS: &str = "http://hl7.org/fhir/ValueSet/ucum-units";
 const MEDIA_TYPES: &str = "http://hl7.org/fhir/ValueSet/mimetypes";

@@ -274,7 +274,7 @@ async def test_bundle_without_records_is_refused(sidecar: Rig, bundle: dict[str,
 
 async def test_document_bundle_stays_whole(sidecar: Rig) -> None:
     """A Bundle that means something only as a whole is one record."""
-    entry = {"fullUrl": FULL_URL, "resource": OBSERVATION}
+    entry = {"fullUrl": FULL_URL, "resource": {**OBSERVATION, "id": "1"}}
     found = {"resourceType": "Bundle", "type": "searchset", "entry": [entry]}
     submission = await submit(sidecar, as_json(found))
     await sidecar.drain()

@@ -128,7 +128,7 @@ async def test_fault_of_the_bundle_refuses_all(ports: Ports, spool: Spool) -> No
 
 async def test_document_stays_whole(ports: Ports, spool: Spool) -> None:
     """What means something as a whole only is judged, and kept, as one."""
-    outcome = judge_resource(bundle(PATIENT, type="searchset"), R4, ports, spool)
+    outcome = judge_resource(bundle({**PATIENT, "id": "1"}, type="searchset"), R4, ports, spool)
     assert isinstance(outcome, AcceptedWhole)
 
 

@@ -7,6 +7,7 @@ use crate::rules;
 use crate::walk::Walk;
 use caregrid_fhirpath::{Context, Element};
 use caregrid_schema::form::TypeRef;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 const MISSING: &str = "the profile requires this element, or more of it";
@@ -134,7 +135,7 @@ impl<'a> Walk<'a, '_> {
             .collect();
         // What the type requires itself has been said.
         let inner = place.inner(&node.name, None);
-        if found.len() > 0 || node.base_min == 0 {
+        if !found.is_empty() || node.base_min == 0 {
             self.counted(
                 found.len(),
                 node,
@@ -147,7 +148,10 @@ impl<'a> Walk<'a, '_> {
             let inner = place.inner(element.name, node.list.then_some(*index));
             self.node(*element, node, profile, &inner, context);
         }
-        self.sliced(&found, node, profile, place, parent.at(), context);
+        // Where the whole element is missing, so are its slices, and that has been said.
+        if !found.is_empty() || node.min == 0 {
+            self.sliced(&found, node, profile, place, parent.at(), context);
+        }
     }
 
     pub(super) fn counted(
@@ -158,12 +162,14 @@ impl<'a> Walk<'a, '_> {
         place: &Place<'_>,
         at: u32,
     ) {
-        if count < node.min as usize {
-            self.issues.add_keyed(rules::PROFILE, Some(&profile.url), MISSING, place, at);
-        }
-        if node.max.is_some_and(|most| count > most as usize) {
-            self.issues.add_keyed(rules::PROFILE, Some(&profile.url), TOO_MANY, place, at);
-        }
+        let text: Cow<'static, str> = match (&node.slice, count < node.min as usize) {
+            (None, true) => MISSING.into(),
+            (Some(slice), true) => format!("the profile requires more of its slice {slice}").into(),
+            (_, false) if node.max.is_none_or(|most| count <= most as usize) => return,
+            (None, false) => TOO_MANY.into(),
+            (Some(slice), false) => format!("the profile allows fewer of its slice {slice}, or none").into(),
+        };
+        self.issues.add_keyed(rules::PROFILE, Some(&profile.url), text, place, at);
     }
 
     fn valued(&mut self, element: Element<'a>, node: &Node, profile: &Profile, place: &Place<'_>) {

@@ -17,6 +17,8 @@ pub(crate) struct Profile {
 pub(crate) struct Node {
     /// Without `[x]`.
     pub name: String,
+    /// The slice's own name; `None` of an element.
+    pub slice: Option<String>,
     /// Of a choice, only this one: `valueQuantity`.
     pub choice: Option<String>,
     pub min: u32,
@@ -192,6 +194,7 @@ impl<'s> Builder<'s> {
         let name = def.map_or_else(|| last.strip_suffix("[x]").unwrap_or(last), |def| &def.name);
         Node {
             name: name.to_owned(),
+            slice: element.slice.clone(),
             choice: None,
             min: element.min,
             max: element.max,

@@ -67,9 +67,10 @@ CORRECTIONS: Final = (
         keys="per-1 (R4, R4B)",
         published="start.hasValue().not() or end.hasValue().not() or (start <= end)",
         corrected=(
-            "start.hasValue().not() or end.hasValue().not() or (start.lowBoundary() <= end.highBoundary())"
+            "start.hasValue().not() or end.hasValue().not() or (start <= end) or "
+            "((start <= end).empty() and (start.lowBoundary() <= end.highBoundary()))"
         ),
-        reason="empty for a month and a day in it, which the description of Period allows; as in R5",
+        reason="empty for a month and a day in it, which Period allows; only there it is as in R5",
     ),
     Correction(
         keys="rng-2 (R4, R4B)",
