@@ -127,7 +127,8 @@ impl<'a> Walk<'a, '_> {
         let Some(code) = value.text("code") else { return };
         if is_code_of(self.schema(), system, code) == Some(false) {
             let text = "the code system does not have this code";
-            let rule = if system == UCUM { rules::UNKNOWN_UNIT } else { rules::UNKNOWN_CODE };
+            let is_unit = self.schema().shape(element.shape).name != "Coding";
+            let rule = if is_unit || system == UCUM { rules::UNKNOWN_UNIT } else { rules::UNKNOWN_CODE };
             self.issues.add_keyed(rule, Some(system), text, &place.inner("code", None), value.at);
         }
     }

@@ -28,7 +28,7 @@ pub const REQUIRED_BINDING: Rule = Rule::error("required-binding", "code-invalid
 pub const EXTENSIBLE_BINDING: Rule = Rule::warning("extensible-binding", "code-invalid");
 /// A code that its system does not have.
 pub const UNKNOWN_CODE: Rule = Rule::error("unknown-code", "code-invalid");
-/// A unit that UCUM does not have. Software in use writes many of its own, so alone that refuses nothing.
+/// A unit that UCUM, or the system that it names, does not have. Software in use writes many of its own, so alone that refuses nothing.
 pub const UNKNOWN_UNIT: Rule = Rule::warning("unknown-unit", "code-invalid");
 /// A system that cannot be one.
 pub const CODE_SYSTEM: Rule = Rule::error("code-system", "code-invalid");

@@ -1,6 +1,6 @@
 //! Which profiles a resource has to follow.
 
-use super::{without_version, HL7};
+use super::{without_version, Profile, HL7};
 use crate::issue::Place;
 use crate::rules;
 use crate::walk::Walk;
@@ -13,17 +13,22 @@ const OTHER_TYPE: &str = "this profile is one of another type";
 const NO_PROFILE: &str = "a profile is named by its canonical url";
 
 impl<'a> Walk<'a, '_> {
-    /// Check a resource against the profiles that it claims to follow, and those that its content calls for.
+    /// Check a resource against the profiles that it claims to follow, and those that its content calls for; against
+    /// each once, however often it is named.
     pub(crate) fn claims(&mut self, element: Element<'a>, place: &Place<'_>, context: &Context<'a, '_>) {
         let Some(json) = element.value else { return };
         let claimed = json.get("meta").and_then(|meta| meta.get("profile")).map_or(&[][..], Json::elements);
+        let mut known: Vec<&'a Profile> = Vec::new();
         for (index, claim) in claimed.iter().enumerate() {
             let Some(url) = claim.as_str() else { continue };
             let meta = place.inner("meta", None);
-            self.claim(element, url, claim.at, &meta.inner("profile", Some(index)), place, context);
+            known.extend(self.claim(element, url, claim.at, &meta.inner("profile", Some(index)), &known));
         }
         if self.schema().shape(element.shape).name == "Observation" {
-            self.vital_signs(element, json, claimed, place, context);
+            self.vital_signs(json, &mut known);
+        }
+        for profile in known {
+            self.follow(element, profile, place, context);
         }
     }
 
@@ -36,29 +41,33 @@ impl<'a> Walk<'a, '_> {
         context: &Context<'a, '_>,
     ) {
         if self.world.profiles.get(self.schema(), url).is_some() {
-            self.claim(element, url, element.at(), place, place, context);
+            if let Some(profile) = self.claim(element, url, element.at(), place, &[]) {
+                self.follow(element, profile, place, context);
+            }
         } else if !self.is_own_type(element, url) {
             self.issues.add(rules::PROFILE_ASKED, UNKNOWN, place, element.at());
         }
     }
 
+    /// The profile that a claim names, if it is one of this type and none of those already known.
     fn claim(
         &mut self,
         element: Element<'a>,
         url: &str,
         at: u32,
         claim: &Place<'_>,
-        place: &Place<'_>,
-        context: &Context<'a, '_>,
-    ) {
+        known: &[&'a Profile],
+    ) -> Option<&'a Profile> {
         let schema = self.schema();
-        match self.world.profiles.get(schema, url) {
-            Some(profile) if profile.shape.is_some_and(|shape| schema.is_a(element.shape, shape)) => {
-                self.follow(element, profile, place, context);
-            }
-            Some(profile) => self.issues.add_keyed(rules::PROFILE, Some(&profile.url), OTHER_TYPE, claim, at),
-            None => self.unknown_claim(element, url, at, claim),
+        let Some(profile) = self.world.profiles.get(schema, url) else {
+            self.unknown_claim(element, url, at, claim);
+            return None;
+        };
+        if !profile.shape.is_some_and(|shape| schema.is_a(element.shape, shape)) {
+            self.issues.add_keyed(rules::PROFILE, Some(&profile.url), OTHER_TYPE, claim, at);
+            return None;
         }
+        (!is_among(profile, known)).then_some(profile)
     }
 
     fn unknown_claim(&mut self, element: Element<'a>, url: &str, at: u32, claim: &Place<'_>) {
@@ -83,24 +92,17 @@ impl<'a> Walk<'a, '_> {
         named.is_some_and(|named| schema.is_a(element.shape, named))
     }
 
-    fn vital_signs(
-        &mut self,
-        element: Element<'a>,
-        json: &'a Json<'a>,
-        claimed: &'a [Json<'a>],
-        place: &Place<'_>,
-        context: &Context<'a, '_>,
-    ) {
+    fn vital_signs(&self, json: &'a Json<'a>, known: &mut Vec<&'a Profile>) {
         let codings = json.get("code").and_then(|code| code.get("coding")).map_or(&[][..], Json::elements);
-        for coding in codings.iter().filter(|coding| coding.text("system") == Some("http://loinc.org")) {
-            let Some(url) = coding.text("code").and_then(|code| self.world.profiles.vital_sign(code)) else {
-                continue;
-            };
-            let is_claimed = claimed.iter().any(|claim| claim.as_str().map(without_version) == Some(url));
-            let profile = self.world.profiles.get(self.schema(), url);
-            if let Some(profile) = profile.filter(|_| !is_claimed) {
-                self.follow(element, profile, place, context);
-            }
+        let loinc = codings.iter().filter(|coding| coding.text("system") == Some("http://loinc.org"));
+        for code in loinc.filter_map(|coding| coding.text("code")) {
+            let url = self.world.profiles.vital_sign(code);
+            let profile = url.and_then(|url| self.world.profiles.get(self.schema(), url));
+            known.extend(profile.filter(|profile| !is_among(profile, known)));
         }
     }
+}
+
+fn is_among(profile: &Profile, known: &[&Profile]) -> bool {
+    known.iter().any(|one| one.url == profile.url)
 }
