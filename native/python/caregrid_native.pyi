@@ -22,7 +22,7 @@ class Validator:
         """
 
     def add_structures(self, fragment: str, /) -> None:
-        """Add profiles, value sets and code systems: definitions in JSON, not packed; validate nothing meanwhile.
+        """Add profiles, value sets and code systems: definitions in JSON, not packed; validate nothing then.
 
         Raises:
             ValueError: they are damaged, or of another form.
