@@ -1,5 +1,8 @@
 //! Invariants: compiled when first met, evaluated for each element that has them.
 
+use crate::issue::Place;
+use crate::rules;
+use crate::walk::{Defined, Walk};
 use caregrid_fhirpath::{Context, Element, Expression, Trouble};
 use caregrid_schema::{form, InvariantId, Schema, ShapeId};
 use std::sync::OnceLock;
@@ -71,4 +74,50 @@ fn collect(schema: &Schema, shape: ShapeId) -> Vec<InvariantId> {
         at = shape.base;
     }
     found
+}
+
+impl<'a> Walk<'a, '_> {
+    pub(crate) fn invariants(
+        &mut self,
+        element: Element<'a>,
+        defined: Option<Defined<'a>>,
+        place: &Place<'_>,
+        context: &Context<'a, '_>,
+    ) {
+        for id in self.world.invariants.of(element.shape) {
+            self.invariant(*id, element, place, context);
+        }
+        for id in defined.map_or(&[][..], |defined| &defined.def.invariants) {
+            if self.schema().invariants.get(*id as usize).is_some_and(is_evaluated) {
+                self.invariant(*id, element, place, context);
+            }
+        }
+    }
+
+    pub(crate) fn invariant(
+        &mut self,
+        id: InvariantId,
+        element: Element<'a>,
+        place: &Place<'_>,
+        context: &Context<'a, '_>,
+    ) {
+        let schema = self.schema();
+        let Some(invariant) = schema.invariants.get(id as usize) else { return };
+        match self.world.invariants.holds(schema, id, element, context) {
+            Ok(true) => {}
+            Ok(false) => {
+                let rule = if invariant.warning { rules::BEST_PRACTICE } else { rules::INVARIANT };
+                self.issues.add_keyed(
+                    rule,
+                    Some(&invariant.key),
+                    invariant.human.clone(),
+                    place,
+                    element.at(),
+                );
+            }
+            Err(trouble) => {
+                self.once(rules::INVARIANT_NOT_CHECKED, &invariant.key, trouble.text(), place, element.at());
+            }
+        }
+    }
 }
