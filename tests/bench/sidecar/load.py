@@ -56,6 +56,7 @@ def observation(number: int) -> dict[str, Any]:
             "coding": [{"system": "http://loinc.org", "code": "29463-7", "display": "Body weight"}],
             "text": "Body weight",
         },
+        "subject": {"reference": "Patient/bench"},
         "effectiveDateTime": "2026-03-01T08:30:00+01:00",
         "valueQuantity": {
             "value": 60 + number % 40,
