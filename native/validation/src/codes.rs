@@ -87,9 +87,8 @@ pub fn is_code_of(schema: &Schema, system: &str, code: &str) -> Option<bool> {
         return Some(codes::is_unit(code));
     }
     let system = schema.code_systems.get(system).filter(|system| system.complete)?;
-    let exact = system.codes.contains_key(code);
-    let alike = !system.case_sensitive && system.codes.keys().any(|known| known.eq_ignore_ascii_case(code));
-    Some(exact || alike)
+    let alike = || system.codes.keys().any(|known| known.eq_ignore_ascii_case(code));
+    Some(system.codes.contains_key(code) || (!system.case_sensitive && alike()))
 }
 
 fn known(member: bool) -> Membership {
