@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
@@ -159,6 +160,8 @@ class Collector:
         self._spool = spool
         self._held = bytearray()
         self._file: BeingWritten | None = None
+        # A caller who goes leaves a thread at work behind; what it was about to create must go, too.
+        self._turn, self._discarded = threading.Lock(), False
         self._digest = hashlib.sha256()
         self.length = 0
 
@@ -189,18 +192,32 @@ class Collector:
         """
         if self._file is None:
             return InRow(bytes(self._held))
-        await asyncio.to_thread(self._file.finish)
+        await asyncio.to_thread(self._settle, self._file)
         return InSpool(self._file.name)
 
     async def discard(self) -> None:
-        """Forget the bytes."""
-        if self._file is not None:
-            await asyncio.to_thread(self._file.discard)
+        """Forget the bytes, also those that a thread is still writing."""
+        if self.length > INLINE_LIMIT:
+            await asyncio.to_thread(self._drop)
 
     def _spill(self) -> None:
-        self._file = self._file or self._spool.create()
-        self._file.write(bytes(self._held))
-        self._held.clear()
+        with self._turn:
+            if self._discarded:
+                return
+            self._file = self._file or self._spool.create()
+            self._file.write(bytes(self._held))
+            self._held.clear()
+
+    def _settle(self, file: BeingWritten) -> None:
+        with self._turn:
+            if not self._discarded:
+                file.finish()
+
+    def _drop(self) -> None:
+        with self._turn:
+            self._discarded = True
+            if self._file is not None:
+                self._file.discard()
 
 
 def sync(file: BinaryIO) -> None:

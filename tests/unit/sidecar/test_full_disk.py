@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from ocw_sidecar.testing import ORGANISATION, PATIENT, Rig, rig
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from ocw_sidecar.pipeline.spool import BeingWritten
 
 SMALL, LARGE = 1000, 4 * spool.INLINE_LIMIT
 
@@ -130,6 +133,32 @@ async def test_group_that_is_cut_off_leaves_no_spool_file(
         taking.cancel()
     assert [] == list((sidecar.bench.settings.home / "spool").iterdir())
     assert [] == await sidecar.bench.queue.tallies()
+
+
+async def test_caller_who_goes_while_a_spool_file_is_made_leaves_none(
+    sidecar: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that makes the file cannot be stopped; the file goes after it is there."""
+    entered, going, made = asyncio.Event(), threading.Event(), threading.Event()
+    create = sidecar.bench.spool.create
+    loop = asyncio.get_running_loop()
+
+    def slow() -> BeingWritten:
+        loop.call_soon_threadsafe(entered.set)
+        assert going.wait(30)
+        file = create()
+        made.set()
+        return file
+
+    monkeypatch.setattr(sidecar.bench.spool, "create", slow)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        taking = group.create_task(submit(sidecar, LARGE))
+        await entered.wait()
+        taking.cancel()
+        loop.call_later(0.05, going.set)
+    assert taking.cancelled()
+    assert await asyncio.to_thread(made.wait, 30)
+    assert [] == list((sidecar.bench.settings.home / "spool").iterdir())
 
 
 async def test_full_disk_under_a_spool_file_refuses(sidecar: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
