@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from _typeshed import ReadableBuffer, WriteableBuffer
+
 def combine(rows: Sequence[bytes], shards: Sequence[bytes], /) -> bytes:
     """Return `sum(rows[r][k] * shards[k])` for one row after the other, in GF(2^8) with CESS's polynomial.
 
@@ -9,6 +11,25 @@ def combine(rows: Sequence[bytes], shards: Sequence[bytes], /) -> bytes:
 
     Raises:
         ValueError: the shards differ in length, or a row has not one coefficient for each of them.
+    """
+
+def disperse(
+    rows: Sequence[bytes], segment: ReadableBuffer, parity: WriteableBuffer, /
+) -> tuple[bytes, list[bytes]]:
+    """Write a segment's parity fragments one after another, and return SHA-256 of the segment and its fragments.
+
+    Other threads run meanwhile; none of them may write to the two buffers.
+
+    Args:
+        rows: four coefficients for each parity fragment.
+        segment: 1 byte to 32 MiB, padded with zero bytes on the right.
+        parity: 8 MiB for each row.
+
+    Returns:
+        Hash of the padded segment; hashes of four data fragments and of the parity, in order.
+
+    Raises:
+        ValueError: the buffers have other sizes, overlap, or the second one is not writable.
     """
 
 class Validator:

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from caregrid.errors import StorageUnreachable
-from caregrid.storage import reed_solomon
-from caregrid.storage.reed_solomon import TOTAL_SHARDS
+from caregrid.errors import DigestMismatch, StorageUnreachable
+from caregrid.storage.reed_solomon import TOTAL_SHARDS, Fragment, SegmentBuffer
 from storage_network.gateway.catalogue import PlacedFragment
 from storage_network.gateway.concurrency import together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from storage_network.gateway.catalogue import PlacedSegment
     from storage_network.gateway.node_client import NodeClient
     from storage_network.gateway.spool import Spool
 
-#: Segments coded and sent at once over all uploads; each takes about 128 MiB of memory meanwhile.
-MAX_SEGMENTS_IN_MEMORY: Final = 2
-
 
 class Disperser:
-    """Spreads segments over the nodes, with bounded memory over all uploads."""
+    """Spreads segments over the nodes, one at a time over all uploads: each takes 96 MiB of memory."""
 
     def __init__(self, nodes: NodeClient) -> None:
         self._nodes = nodes
-        self._memory = asyncio.Semaphore(MAX_SEGMENTS_IN_MEMORY)
+        self._turn = asyncio.Lock()
+        self._buffer: SegmentBuffer | None = None
 
     async def disperse(self, spool: Spool, segments: Sequence[bytes]) -> tuple[PlacedSegment, ...]:
         """Write every segment of an upload, given their hashes; on return all fragments are durable.
@@ -38,34 +35,34 @@ class Disperser:
             StorageUnreachable: fewer than 12 nodes take fragments.
         """
         alive = await self._nodes.alive()
-        waiting = iter(enumerate(segments))
-        placed: dict[int, PlacedSegment] = {}
-
-        async def work() -> None:
-            for number, digest in waiting:
-                placed[number] = await self._segment(spool, number, digest, alive)
-
-        # Two at work: while one segment is on its way to the nodes, the next is coded.
-        await together(work() for _ in range(MAX_SEGMENTS_IN_MEMORY))
-        return tuple(placed[number] for number in range(len(segments)))
+        return tuple(
+            [await self._segment(spool, number, digest, alive) for number, digest in enumerate(segments)]
+        )
 
     async def _segment(self, spool: Spool, number: int, digest: bytes, alive: Sequence[str]) -> PlacedSegment:
-        async with self._memory:
-            fragments = await asyncio.to_thread(_code, spool, number)
-            spares = deque(placement_order(digest, alive))
-            homes = [_next_node(spares) for _ in range(TOTAL_SHARDS)]
-            placed = zip(homes, fragments, strict=True)
-            return tuple(await together(self._fragment(home, content, spares) for home, content in placed))
+        async with self._turn:
+            with self._borrowed() as buffer:
+                fragments = await asyncio.to_thread(_code, buffer, spool, number, digest)
+                spares = deque(placement_order(digest, alive))
+                homes = [_next_node(spares) for _ in range(TOTAL_SHARDS)]
+                placed = zip(homes, fragments, strict=True)
+                return tuple(await together(self._fragment(home, each, spares) for home, each in placed))
 
-    async def _fragment(self, home: str, content: bytes, spares: deque[str]) -> PlacedFragment:
-        digest = await asyncio.to_thread(_sha256, content)
+    @contextmanager
+    def _borrowed(self) -> Iterator[SegmentBuffer]:
+        # Who is cancelled leaves a thread behind that still writes to the buffer: it is not used again then.
+        buffer, self._buffer = self._buffer or SegmentBuffer(), None
+        yield buffer
+        self._buffer = buffer
+
+    async def _fragment(self, home: str, fragment: Fragment, spares: deque[str]) -> PlacedFragment:
         while True:
             try:
-                await self._nodes.put(home, digest, content)
+                await self._nodes.put(home, fragment.digest, fragment.content)
             except StorageUnreachable:
                 home = _next_node(spares)
             else:
-                return PlacedFragment(digest=digest, node=home)
+                return PlacedFragment(digest=fragment.digest, node=home)
 
 
 def placement_order(segment: bytes, nodes: Sequence[str]) -> list[str]:
@@ -87,9 +84,8 @@ def _next_node(spares: deque[str]) -> str:
     return spares.popleft()
 
 
-def _code(spool: Spool, number: int) -> list[bytes]:
-    return reed_solomon.encode(spool.segment(number))
-
-
-def _sha256(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()
+def _code(buffer: SegmentBuffer, spool: Spool, number: int, digest: bytes) -> list[Fragment]:
+    segment, fragments = buffer.take(lambda room: spool.read_segment(number, room))
+    if segment != digest:
+        raise DigestMismatch("an upload's file has changed on the gateway's disk; store it again")
+    return fragments

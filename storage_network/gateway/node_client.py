@@ -63,7 +63,7 @@ class NodeClient:
         """Tell whether the node failed to answer a moment ago, or is not among the configured ones."""
         return node not in self._urls or self._down_until.get(node, 0.0) > time.monotonic()
 
-    async def put(self, node: str, digest: bytes, content: bytes) -> None:
+    async def put(self, node: str, digest: bytes, content: bytes | memoryview) -> None:
         """Have a node keep a fragment; on return it is on the node's disk."""
         headers = {"Content-Length": str(len(content))}
         async with self._request(
@@ -133,7 +133,7 @@ class NodeClient:
         *,
         stall_s: float | None = None,
         headers: dict[str, str] | None = None,
-        data: AsyncIterator[bytes] | None = None,
+        data: AsyncIterator[bytes | memoryview] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             async with self._session.request(
@@ -161,6 +161,6 @@ def _sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+async def _chunks(content: bytes | memoryview) -> AsyncIterator[bytes | memoryview]:
     for start in range(0, len(content), _CHUNK_SIZE):
         yield content[start : start + _CHUNK_SIZE]

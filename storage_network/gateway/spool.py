@@ -65,9 +65,16 @@ class Spool:
         segments = self._hasher.segments()
         return file_id_of_segments(segments), segments
 
-    def segment(self, number: int) -> bytes:
-        """Return one segment, the last one without its padding; blocks on the disk."""
-        return os.pread(self._file.fileno(), SEGMENT_SIZE, number * SEGMENT_SIZE)
+    def read_segment(self, number: int, room: memoryview) -> int:
+        """Read one segment, the last one without its padding, and return its length; blocks on the disk."""
+        length = min(SEGMENT_SIZE, self.size - number * SEGMENT_SIZE)
+        done = 0
+        while done < length:
+            got = os.preadv(self._file.fileno(), [room[done:length]], number * SEGMENT_SIZE + done)
+            if got == 0:
+                raise EOFError("an upload's file was cut short on the gateway's disk")
+            done += got
+        return length
 
     def _write(self, data: bytes) -> None:
         self._file.write(data)

@@ -1,9 +1,10 @@
-//! Sums of products over GF(2^8), the arithmetic of Reed-Solomon codes.
+//! Sums of products over GF(2^8), the arithmetic of Reed-Solomon codes, and what they make of a segment.
 //!
 //! The field is that of the polynomial x^8 + x^4 + x^3 + x^2 + 1, as CESS uses it. To multiply by a constant is linear
 //! over bits, so it is an 8 by 8 matrix of bits, and processors with GFNI apply one to 32 bytes in an instruction.
 //! Elsewhere eight bytes at a time are doubled in plain words, see [`words`].
 
+pub mod dispersal;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 mod words;

@@ -41,6 +41,10 @@ fn matrix(factor: u8) -> i64 {
 /// All slices have one length, a multiple of [`WIDTH`].
 #[target_feature(enable = "avx2,gfni")]
 fn sum_whole(matrices: &[i64], shards: &[&[u8]], output: &mut [u8]) {
+    // A segment has four data fragments; knowing the number keeps the matrices in registers.
+    if let (Ok(matrices), Ok(shards)) = (matrices.try_into(), shards.try_into()) {
+        return sum_known::<4>(matrices, shards, output);
+    }
     for (place, chunk) in output.chunks_exact_mut(WIDTH).enumerate() {
         let start = place * WIDTH;
         let mut total = _mm256_setzero_si256();
@@ -48,6 +52,20 @@ fn sum_whole(matrices: &[i64], shards: &[&[u8]], output: &mut [u8]) {
             let product =
                 _mm256_gf2p8affine_epi64_epi8::<0>(load(&shard[start..]), _mm256_set1_epi64x(*matrix));
             total = _mm256_xor_si256(total, product);
+        }
+        store(total, chunk);
+    }
+}
+
+#[target_feature(enable = "avx2,gfni")]
+fn sum_known<const N: usize>(matrices: [i64; N], shards: [&[u8]; N], output: &mut [u8]) {
+    let matrices = matrices.map(|matrix| _mm256_set1_epi64x(matrix));
+    let mut rest = shards.map(|shard| shard.chunks_exact(WIDTH));
+    for chunk in output.chunks_exact_mut(WIDTH) {
+        let mut total = _mm256_setzero_si256();
+        for (matrix, shard) in matrices.iter().zip(&mut rest) {
+            let Some(piece) = shard.next() else { return };
+            total = _mm256_xor_si256(total, _mm256_gf2p8affine_epi64_epi8::<0>(load(piece), *matrix));
         }
         store(total, chunk);
     }

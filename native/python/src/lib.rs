@@ -9,5 +9,6 @@ use pyo3::prelude::*;
 fn caregrid_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<validation::Validator>()?;
     module.add_class::<validation::Report>()?;
-    module.add_function(wrap_pyfunction!(erasure::combine, module)?)
+    module.add_function(wrap_pyfunction!(erasure::combine, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::disperse, module)?)
 }

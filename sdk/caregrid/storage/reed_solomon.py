@@ -6,12 +6,13 @@ the data itself (Plank and Ding, "Note: Correction to the 1997 Tutorial on Reed-
 are the parity bytes that CESS computes.
 
 The sums are computed by `caregrid_native`, which lets other threads run meanwhile; a segment takes about a
-tenth of a second of one core, so callers run it in a thread.
+tenth of a second of one core, nearly all of it for the hashes, so callers run it in a thread.
 """
 
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import caregrid_native
@@ -20,12 +21,60 @@ from caregrid.errors import FragmentsMissing, InputEmpty, InputInvalid, InputToo
 from caregrid.storage.file_id import DATA_SHARDS, FRAGMENT_SIZE, PARITY_SHARDS, SEGMENT_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 TOTAL_SHARDS: Final = DATA_SHARDS + PARITY_SHARDS
 
+_PARITY_SIZE: Final = PARITY_SHARDS * FRAGMENT_SIZE
+_ZEROS: Final = memoryview(bytes(1024 * 1024))
 _POLYNOMIAL: Final = 0x11D
 _FIELD_ORDER: Final = 255
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fragment:
+    """One of a segment's twelve."""
+
+    digest: bytes  #: SHA-256
+    content: memoryview  #: 8 MiB
+
+
+class SegmentBuffer:
+    """Room for one segment and its parity, 96 MiB, which one segment after another uses.
+
+    Fresh memory for each costs as much as the arithmetic. One thread at a time may use a buffer.
+    """
+
+    def __init__(self) -> None:
+        self._content, self._parity = memoryview(bytearray(SEGMENT_SIZE)), memoryview(bytearray(_PARITY_SIZE))
+        self._used = 0
+
+    def take(self, fill: Callable[[memoryview], int]) -> tuple[bytes, list[Fragment]]:
+        """Have 32 MiB filled from their start, and return the segment's hash and fragments.
+
+        The rest becomes padding. The fragments are views, good until the buffer takes the next segment.
+
+        Args:
+            fill: writes a segment and returns its length in bytes.
+
+        Raises:
+            InputEmpty: the segment is empty.
+        """
+        self._used = SEGMENT_SIZE  # should `fill` fail, nobody knows what it left
+        length = fill(self._content)
+        if length == 0:
+            raise InputEmpty
+        self._pad(length)
+        rows = [bytes(row) for row in _coding_matrix()[DATA_SHARDS:]]
+        segment, digests = caregrid_native.disperse(rows, self._content[:length], self._parity)
+        contents = [*_fragments(self._content), *_fragments(self._parity)]
+        return segment, [Fragment(digest=d, content=c) for d, c in zip(digests, contents, strict=True)]
+
+    def _pad(self, length: int) -> None:
+        for start in range(length, self._used, len(_ZEROS)):
+            end = min(start + len(_ZEROS), self._used)
+            self._content[start:end] = _ZEROS[: end - start]
+        self._used = length
 
 
 def encode(segment: bytes | memoryview) -> list[bytes]:
@@ -75,6 +124,10 @@ def restore_shards(shards: Mapping[int, bytes]) -> list[bytes]:
     restored = _combine([inverse[index] for index in lost], [shards[index] for index in held])
     known = {**shards, **dict(zip(lost, restored, strict=True))}
     return [known[index] for index in range(DATA_SHARDS)]
+
+
+def _fragments(whole: memoryview) -> Iterator[memoryview]:
+    return (whole[start : start + FRAGMENT_SIZE] for start in range(0, len(whole), FRAGMENT_SIZE))
 
 
 def _require_shards(shards: Mapping[int, bytes]) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from typing import TYPE_CHECKING
 
+import caregrid_native
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +14,10 @@ from hypothesis import strategies as st
 from caregrid.errors import FragmentsMissing, InputEmpty, InputInvalid, InputTooLarge
 from caregrid.storage import reed_solomon
 from caregrid.storage.file_id import FRAGMENT_SIZE, SEGMENT_SIZE
+from caregrid.storage.reed_solomon import SegmentBuffer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ZERO_FRAGMENT = "2daeb1f36095b44b318410b3f4e8b5d989dcc7bb023d1426c492dab0a3053e74"
 CESS_PARITY_ROWS = [
@@ -103,3 +110,58 @@ def test_segments_have_bounds() -> None:
         reed_solomon.encode(bytes(SEGMENT_SIZE + 1))
     with pytest.raises(InputInvalid, match="8388608"):
         reed_solomon.reconstruct(dict.fromkeys(range(4), b"short"))
+
+
+def _fill_with(content: bytes) -> Callable[[memoryview], int]:
+    def fill(room: memoryview) -> int:
+        room[: len(content)] = content
+        return len(content)
+
+    return fill
+
+
+def test_buffer_serves_one_segment_after_another() -> None:
+    """A long segment leaves nothing in the padding of the short one that follows it."""
+    buffer = SegmentBuffer()
+    for content in (os.urandom(SEGMENT_SIZE), b"\x07", os.urandom(FRAGMENT_SIZE + 3)):
+        segment, fragments = buffer.take(_fill_with(content))
+        expected = reed_solomon.encode(content)
+        assert expected == [bytes(fragment.content) for fragment in fragments]
+        assert [hashlib.sha256(fragment).digest() for fragment in expected] == [
+            fragment.digest for fragment in fragments
+        ]
+        assert hashlib.sha256(content.ljust(SEGMENT_SIZE, b"\0")).digest() == segment
+
+
+def test_buffer_forgets_a_segment_that_failed() -> None:
+    """What a broken read left behind is not taken for padding."""
+    buffer = SegmentBuffer()
+
+    def breaks(room: memoryview) -> int:
+        room[:] = b"\xff" * SEGMENT_SIZE
+        raise OSError
+
+    with pytest.raises(OSError, match=r"^$"):
+        buffer.take(breaks)
+    with pytest.raises(InputEmpty):
+        buffer.take(lambda _: 0)
+    _, fragments = buffer.take(_fill_with(b"\x07"))
+    assert hashlib.sha256(b"\x07".ljust(FRAGMENT_SIZE, b"\0")).digest() == fragments[0].digest
+
+
+@pytest.mark.parametrize(
+    "sizes", [(0, 8 * FRAGMENT_SIZE), (SEGMENT_SIZE + 1, 8 * FRAGMENT_SIZE), (5, 7 * FRAGMENT_SIZE)]
+)
+def test_native_dispersal_refuses_other_sizes(sizes: tuple[int, int]) -> None:
+    """The buffers must fit the rows."""
+    with pytest.raises(ValueError, match="MiB"):
+        caregrid_native.disperse([bytes(4)] * 8, bytearray(sizes[0]), bytearray(sizes[1]))
+
+
+def test_native_dispersal_refuses_one_buffer_for_both() -> None:
+    """What is read must not be what is written."""
+    room = memoryview(bytearray(9 * FRAGMENT_SIZE))
+    with pytest.raises(ValueError, match="apart"):
+        caregrid_native.disperse([bytes(4)] * 8, room[: FRAGMENT_SIZE + 1], room[FRAGMENT_SIZE:])
+    with pytest.raises(ValueError, match="writable"):
+        caregrid_native.disperse([bytes(4)], b"x", bytes(FRAGMENT_SIZE))
