@@ -72,7 +72,9 @@ class SubstrateChain(Chain):
         """Return those of the given records that are anchored and not erased, in one round trip."""
         if not record_ids:
             return {}
-        entries = await self._connection.run(lambda client: _query_records(client, record_ids))
+        from caregrid.chain.lookup import query_records  # noqa: PLC0415 - imports the library
+
+        entries = await self._connection.run(lambda client: query_records(client, record_ids))
         found = {record_id: values.to_record(record_id, entry) for record_id, entry in entries.items()}
         return {record_id: record for record_id, record in found.items() if record is not None}
 
@@ -213,17 +215,6 @@ def _ask_runtime(client: Any, head: str, method: str, arguments: list[Any]) -> A
     # The one in the block's state answers, and not the one that executed the block.
     client.use_runtime_at(head)
     return client.runtime_call("EmrApi", method, arguments, head).value
-
-
-def _query_records(client: Any, record_ids: Sequence[bytes]) -> dict[bytes, Any]:
-    head = client.get_chain_finalised_head()
-    client.init_runtime(head)
-    keys = {
-        client.create_storage_key("Emr", "Records", [_hex(record_id)]): record_id for record_id in record_ids
-    }
-    by_hex = {key.to_hex(): record_id for key, record_id in keys.items()}
-    found = client.query_multi(list(keys), block_hash=head)
-    return {by_hex[key.to_hex()]: value.value for key, value in found if value.value is not None}
 
 
 def _hex(value: bytes) -> str:
