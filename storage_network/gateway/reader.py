@@ -13,15 +13,19 @@ from storage_network.gateway.concurrency import together
 from storage_network.ranges import ByteRange
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
     from storage_network.gateway.catalogue import PlacedFragment, PlacedSegment, StoredObject
     from storage_network.gateway.node_client import NodeClient
 
     ReadPiece = Callable[[PlacedFragment, ByteRange], Awaitable[bytes]]
+    ReadFragment = Callable[[PlacedFragment], Awaitable[bytes]]
 
 #: Segments restored at once over all readers; each takes about 100 MiB of memory meanwhile.
 MAX_RESTORES_IN_MEMORY: Final = 2
+#: Pieces of up to `SMALL_PIECE` bytes restored at once; each takes six times its length.
+MAX_SMALL_RESTORES: Final = 8
+SMALL_PIECE: Final = 1 << 20
 
 _log = logging.getLogger(__name__)
 
@@ -32,32 +36,36 @@ class Reader:
     def __init__(self, nodes: NodeClient) -> None:
         self._nodes = nodes
         self._memory = asyncio.Semaphore(MAX_RESTORES_IN_MEMORY)
+        self._little_memory = asyncio.Semaphore(MAX_SMALL_RESTORES)
 
-    def whole(self, stored: StoredObject) -> AsyncGenerator[bytes]:
+    async def whole(self, stored: StoredObject) -> AsyncGenerator[bytes]:
         """Yield an object; every fragment is checked against its hash.
 
         Raises:
             FragmentsMissing: fewer than 4 intact fragments of a segment can be had.
         """
-        return self._read(stored, ByteRange(start=0, end=stored.size), self._checked_piece)
-
-    def part(self, stored: StoredObject, wanted: ByteRange) -> AsyncGenerator[bytes]:
-        """Yield a part of an object; errors as `whole`.
-
-        What nodes send of data fragments goes out as it is: whoever reads a part has a digest of it.
-        """
-        return self._read(stored, wanted, self._piece)
-
-    async def _read(self, stored: StoredObject, wanted: ByteRange, read: ReadPiece) -> AsyncGenerator[bytes]:
-        for number, within in _split(wanted, SEGMENT_SIZE):
+        for number, within in _split(ByteRange(start=0, end=stored.size), SEGMENT_SIZE):
             segment = stored.segments[number]
             for index, piece in _split(within, FRAGMENT_SIZE):
                 try:
-                    yield await self._unless_down(segment[index], piece, read)
+                    yield await self._unless_down(segment[index], piece, self._checked_piece)
                 except StorageUnreachable:
                     rest = ByteRange(start=index * FRAGMENT_SIZE + piece.start, end=within.end)
                     yield await self._restored(segment, rest)
                     break
+
+    async def part(self, stored: StoredObject, wanted: ByteRange) -> AsyncGenerator[bytes]:
+        """Yield a part of an object; errors as `whole`.
+
+        What nodes send goes out as it is, or restored from it: whoever reads a part has a digest of it.
+        """
+        for number, within in _split(wanted, SEGMENT_SIZE):
+            segment = stored.segments[number]
+            for index, piece in _split(within, FRAGMENT_SIZE):
+                try:
+                    yield await self._unless_down(segment[index], piece, self._piece)
+                except StorageUnreachable:
+                    yield await self._restored_piece(segment, index, piece)
 
     async def _unless_down(self, fragment: PlacedFragment, piece: ByteRange, read: ReadPiece) -> bytes:
         if self._nodes.seems_down(fragment.node):
@@ -73,31 +81,42 @@ class Reader:
 
     async def _restored(self, segment: PlacedSegment, wanted: ByteRange) -> bytes:
         async with self._memory:
-            held = await self._any_four(segment)
+            held = await self._any_four(segment, self._whole_fragment)
             _log.info("segment_restored from=%s", sorted(held))
             return await asyncio.to_thread(_restore, held, wanted)
 
-    async def _any_four(self, segment: PlacedSegment) -> dict[int, bytes]:
+    async def _restored_piece(self, segment: PlacedSegment, index: int, piece: ByteRange) -> bytes:
+        async def read(fragment: PlacedFragment) -> bytes:
+            return await self._piece(fragment, piece)
+
+        async with self._little_memory if piece.length <= SMALL_PIECE else self._memory:
+            # The same bytes of four others are enough.
+            held = await self._any_four(segment, read)
+            _log.info("piece_restored from=%s", sorted(held))
+            return (await asyncio.to_thread(reed_solomon.restore_shards, held))[index]
+
+    async def _any_four(self, segment: PlacedSegment, read: ReadFragment) -> dict[int, bytes]:
         # Nodes that failed a moment ago are asked, too, but last.
         untried = sorted(range(len(segment)), key=lambda index: self._nodes.seems_down(segment[index].node))
         held: dict[int, bytes] = {}
         while len(held) < DATA_SHARDS and untried:
             missing = DATA_SHARDS - len(held)
             batch, untried = untried[:missing], untried[missing:]
-            held |= await self._fetch(segment, batch)
+            found = await together(_unless_unreachable(read(segment[index])) for index in batch)
+            held |= {index: got for index, got in zip(batch, found, strict=True) if got is not None}
         if len(held) < DATA_SHARDS:
             raise FragmentsMissing
         return held
 
-    async def _fetch(self, segment: PlacedSegment, indexes: Sequence[int]) -> dict[int, bytes]:
-        contents = await together(self._fragment(segment[index]) for index in indexes)
-        return {index: got for index, got in zip(indexes, contents, strict=True) if got is not None}
+    async def _whole_fragment(self, fragment: PlacedFragment) -> bytes:
+        return await self._nodes.get(fragment.node, fragment.digest)
 
-    async def _fragment(self, fragment: PlacedFragment) -> bytes | None:
-        try:
-            return await self._nodes.get(fragment.node, fragment.digest)
-        except StorageUnreachable:
-            return None
+
+async def _unless_unreachable(reading: Awaitable[bytes]) -> bytes | None:
+    try:
+        return await reading
+    except StorageUnreachable:
+        return None
 
 
 def _restore(held: dict[int, bytes], wanted: ByteRange) -> bytes:
