@@ -96,7 +96,8 @@ _CLAIMS: Final = group(
             PATIENT,
             {"meta": {"profile": ["http://spital.example/StructureDefinition/unknown"]}},
         ),
-        bad("one of HL7's that is none", PATIENT, {"meta": {"profile": [f"{_HL7}nothing"]}}),
+        # Nobody can check it, and no rule says that a claim must be resolvable: a warning.
+        good("one of HL7's that is none", PATIENT, {"meta": {"profile": [f"{_HL7}nothing"]}}),
         bad("one of another resource", PATIENT, {"meta": {"profile": [f"{_HL7}bodyweight"]}}),
         good("the resource's own", PATIENT, {"meta": {"profile": [f"{_HL7}Patient"]}}),
         bad("another resource's own", PATIENT, {"meta": {"profile": [f"{_HL7}Observation"]}}),

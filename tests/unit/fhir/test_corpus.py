@@ -25,7 +25,7 @@ _BASE: Final = Path(__file__).parents[2] / "corpus" / "base"
 #: Shares of right verdicts below which the validator has become worse.
 _LEAST: Final = 0.99
 #: No rule kind may be neglected because others have more cases.
-_LEAST_OF_A_RULE: Final = 0.65
+_LEAST_OF_A_RULE: Final = 0.75
 #: HL7's own examples are all valid but for the named ones; the changed ones break every kind of rule.
 _LEAST_OF_EXAMPLES: Final = 0.98
 
