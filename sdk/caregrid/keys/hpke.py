@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 from typing import Final, Self
@@ -26,6 +27,8 @@ PRIVATE_KEY_LEN: Final = 32
 WRAPPED_KEY_LEN: Final = 1168
 DATA_KEY_LEN: Final = 32
 
+#: Readers whose public keys stay parsed: parsing takes longer than wrapping, and many records go to the same.
+_REMEMBERED: Final = 256
 _INFO: Final = b"caregrid/data-key/v1"
 _MLKEM_PUBLIC_LEN: Final = 1184
 _MLKEM_SEED_LEN: Final = 64
@@ -121,6 +124,7 @@ def _info(record_id: bytes, account: bytes) -> bytes:
     return _INFO + record_id + account
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def _parse_public(public_key: bytes) -> MLKEM768X25519PublicKey:
     _require_length("an encryption public key", public_key, PUBLIC_KEY_LEN)
     mlkem = MLKEM768PublicKey.from_public_bytes(public_key[:_MLKEM_PUBLIC_LEN])

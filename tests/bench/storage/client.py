@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import sr25519
 
 from caregrid.storage import DeossStore
+from tests.bench.processes import peak_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,12 +44,6 @@ async def transfer(url: str, verb: str, arguments: list[str]) -> dict[str, objec
             await store.download(object_id, Path(arguments[1]))
     seconds = time.perf_counter() - begun
     return {"object": object_id.hex(), "seconds": seconds, "peak": peak_of(os.getpid())}
-
-
-def peak_of(pid: int) -> int:
-    """Return the most bytes that a process has held; what `getrusage` says counts its parent's, too."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 if __name__ == "__main__":

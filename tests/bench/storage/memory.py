@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.bench.storage.client import peak_of
+from tests.bench.processes import peak_of
 
 if TYPE_CHECKING:
     from storage_network import LocalNetwork
