@@ -32,6 +32,118 @@ def disperse(
         ValueError: the buffers have other sizes, overlap, or the second one is not writable.
     """
 
+class PublicTagger:
+    """The owner's key of the public scheme of PoDR². Threads may share it."""
+
+    def __init__(self, seed: bytes, /) -> None:
+        """Derive the key.
+
+        Raises:
+            ValueError: the seed is not 32 bytes, or zero.
+        """
+
+    def public_key(self) -> bytes:
+        """Return the public key, encoded."""
+
+    def tag(self, fragment: bytes, digest: bytes, threads: int, /) -> bytes:
+        """Return a fragment's tags, encoded.
+
+        Raises:
+            ValueError: the fragment is not 8 MiB, or the digest not 32 bytes.
+        """
+
+class PublicVerifier:
+    """An owner's public key of PoDR². Threads may share it."""
+
+    def __init__(self, encoded: bytes, /) -> None:
+        """Read a public key and check that its points lie in their groups, which takes some milliseconds.
+
+        Raises:
+            ValueError: it is none.
+        """
+
+    def verify(self, digest: bytes, challenge: bytes, proof: bytes, threads: int, /) -> bool:
+        """Tell whether a proof, whatever its bytes are, answers the challenge.
+
+        Raises:
+            ValueError: digest or challenge is none.
+        """
+
+    def accepts_tags(self, fragment: bytes, digest: bytes, tags: bytes, threads: int, /) -> bool:
+        """Tell whether tags, whatever their bytes are, are those of the fragment.
+
+        Raises:
+            ValueError: the fragment is not 8 MiB, the digest not 32 bytes, or the system gave no random bytes.
+        """
+
+class PrivateAuditor:
+    """The owner's key of the private scheme of PoDR². Threads may share it."""
+
+    def __init__(self, seed: bytes, /) -> None:
+        """Derive the key.
+
+        Raises:
+            ValueError: the seed is not 32 bytes, or zero.
+        """
+
+    def tag(self, fragment: bytes, digest: bytes, threads: int, /) -> bytes:
+        """Return a fragment's tags, encoded.
+
+        Raises:
+            ValueError: the fragment is not 8 MiB, or the digest not 32 bytes.
+        """
+
+    def verify(self, digest: bytes, challenge: bytes, proof: bytes, /) -> bool:
+        """Tell whether a proof, whatever its bytes are, answers the challenge.
+
+        Raises:
+            ValueError: digest or challenge is none.
+        """
+
+def podr2_challenge(seed: bytes, count: int, /) -> bytes:
+    """Derive the challenge of so many blocks from a seed, encoded.
+
+    Raises:
+        ValueError: the seed is not 32 bytes, or the count not from 1 to 1,024.
+        OverflowError: the count is negative or beyond 65,535.
+    """
+
+def podr2_challenge_of(pairs: Sequence[tuple[int, int]], /) -> bytes:
+    """Encode a challenge of blocks and coefficients.
+
+    Raises:
+        ValueError: one is out of its range, or the blocks do not ascend.
+        OverflowError: one is negative, an index is beyond 65,535, or a coefficient beyond 128 bits.
+    """
+
+def podr2_prove(fragment: bytes, tags: bytes, challenge: bytes, threads: int, /) -> bytes:
+    """Answer a challenge by the scheme of the tags, encoded.
+
+    Raises:
+        ValueError: the fragment is not 8 MiB, the tags are damaged, or the challenge is none.
+    """
+
+def podr2_check_proof(proof: bytes, /) -> None:
+    """Refuse what is no proof of either scheme.
+
+    Raises:
+        ValueError: its length or kind is wrong, or a value in it is not canonical or not in its group.
+    """
+
+def podr2_verify_batch(
+    keys: Sequence[PublicVerifier],
+    digests: Sequence[bytes],
+    challenges: Sequence[bytes],
+    proofs: Sequence[bytes],
+    threads: int,
+    /,
+) -> bool:
+    """Tell whether all proofs are right; claims of one owner share a key object, to be cheaper.
+
+    Raises:
+        ValueError: the numbers of them differ, there is none, or a digest or challenge is none.
+    """
+
 class Validator:
     """Judges content by the definitions of one FHIR version. Threads may share it."""
 

@@ -2,7 +2,7 @@
 #
 # The wheel lies under a hash of all it is made of, compiler included, so it can never be an old one.
 
-NATIVE_CRATES=(erasure json values schema fhirpath validation native)
+NATIVE_CRATES=(erasure podr2 json values schema fhirpath validation native)
 
 native_setup() {
     command -v cargo >/dev/null || fail "install Rust's stable toolchain by rustup"
@@ -26,6 +26,7 @@ ensure_native_wheel() {
 build_native_wheel() {
     say "building the native part (a minute the first time)"
     local part=$1.part.$$ crate
+    command -v cc >/dev/null || need_packages gcc libc6-dev
     export CARGO_TARGET_DIR=$NATIVE_TARGET
     # Cargo goes by modification times; our own crates are compiled anew, so that none can be an old one.
     for crate in "${NATIVE_CRATES[@]}"; do
