@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
-from caregrid.errors import InputInvalid, InputMissing
+from caregrid.errors import DiskLow, InputInvalid, InputMissing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
+
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def open_source(path: Path) -> BinaryIO:
@@ -21,10 +26,26 @@ def open_source(path: Path) -> BinaryIO:
         raise InputInvalid(f"the file cannot be opened: {exc.strerror}") from exc
 
 
+def open_private(path: Path) -> BinaryIO:
+    # For its owner only, and never through a link that somebody laid there.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.fdopen(os.open(path, flags, 0o600), "r+b")
+    except FileNotFoundError as exc:
+        raise InputInvalid("the target's folder does not exist; create it first") from exc
+    except OSError as exc:
+        raise InputInvalid(f"no file can be kept in the target's folder: {exc.strerror}") from exc
+
+
 def size_of(source: BinaryIO) -> int:
     return os.fstat(source.fileno()).st_size
 
 
-def read_whole(path: Path) -> bytes:
-    with open_source(path) as source:
-        return source.read()
+@contextmanager
+def full_disk_named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _DISK_FULL:
+            raise DiskLow from exc
+        raise

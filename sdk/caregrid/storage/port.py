@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, AsyncIterable
+
+    from caregrid.storage.progress import Progress
+    from caregrid.storage.territory import Territory
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,16 +45,75 @@ class Repair:
     placement: Placement  #: as it is now
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredEntry:
+    """One object in the list of what an account stored."""
+
+    object_id: bytes
+    size: int | None  #: unpadded bytes; None where the network tells only the space; stock DeOSS does so
+    space: int  #: bytes that it takes of the territory, parity included
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fragment:
+    """One fragment of a segment."""
+
+    index: int  #: its row of the code; the first rows hold the content as it is
+    digest: bytes  #: its SHA-256
+    node: str  #: the storage node that is to hold it
+    living: bool  #: it is there; of a checked one, with the right bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SegmentFragments:
+    """The fragments of one segment, by index."""
+
+    digest: bytes  #: SHA-256 of the padded segment
+    fragments: tuple[Fragment, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeState:
+    """One storage node; what it did not tell is None."""
+
+    node: str
+    living: bool  #: it answers
+    bytes_free: int | None
+    bytes_used: int | None
+    bytes_limit: int | None
+    fragments: int | None
+    corrupt: int | None  #: fragments that it found damaged and set aside
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SizedStream:
+    """Content that comes in chunks, once, and how long it is."""
+
+    chunks: AsyncIterable[bytes]
+    size: int  #: bytes that will come; another number is an error
+
+
+#: What can be stored. A stream is kept in an unnamed temporary file until the network has it.
+Source: TypeAlias = Path | SizedStream
+
+
 class ObjectStore(ABC):
-    """Immutable objects, named by their file id; every whole read is checked against it."""
+    """Immutable objects, named by their file id; every whole read is checked against it.
+
+    Objects are stored as they are: seal what is confidential before it comes here.
+    """
 
     @abstractmethod
-    async def put(self, source: Path) -> bytes:
-        """Store a file as one object and return its 32-byte file id; storing it again changes nothing.
+    async def put(self, source: Source, *, progress: Progress | None = None) -> bytes:
+        """Store content as one object and return its 32-byte file id; storing it again changes nothing.
 
         Raises:
-            InputEmpty: the file is empty.
+            InputEmpty: the content is empty.
+            InputInvalid: it cannot be read, or is not as long as was said.
+            ObjectTooLarge: it has more segments than an object may have.
+            TerritoryUnusable: the account's territory is missing, expired or full.
             FileIdMismatch: the gateway computed another file id than we did.
+            RateLimited: the gateway has no time for us.
             StorageUnreachable: the gateway did not answer within its deadline.
         """
 
@@ -62,20 +124,44 @@ class ObjectStore(ABC):
         Raises:
             ObjectUnknown: no such object.
             FragmentsMissing: too many storage nodes are down or corrupt.
+            RateLimited: the gateway has no time for us.
             StorageUnreachable: the gateway did not answer within its deadline.
         """
 
     @abstractmethod
-    def stream_range(self, object_id: bytes, offset: int, length: int) -> AsyncIterator[bytes]:
+    def stream_range(self, object_id: bytes, offset: int, length: int) -> AsyncGenerator[bytes]:
         """Yield exactly `length` bytes from `offset` in chunks of bounded size; errors as `read_range`."""
 
     @abstractmethod
-    async def download(self, object_id: bytes, target: Path) -> int:
-        """Write a whole object to a file, atomically, verified against its file id; return its size."""
+    async def download(
+        self, object_id: bytes, target: Path, *, progress: Progress | None = None, resume: bool = False
+    ) -> int:
+        """Write a whole object to a file, atomically, verified against its file id; return its size.
+
+        With `resume`, what arrived stays beside the target when the download breaks off, and the next one
+        with `resume` goes on after the last segment that it finds intact; one download at a time.
+
+        Raises:
+            Conflict: another download with `resume` of this object is under way in this folder.
+            FileIdMismatch: what came is another object; nothing of it stays.
+            DiskLow: it does not fit.
+        """
 
     @abstractmethod
     async def stat(self, object_id: bytes) -> ObjectStat | None:
         """Return what the network knows of an object, or None."""
+
+    @abstractmethod
+    async def fragments(
+        self, object_id: bytes, *, checked: bool = False
+    ) -> tuple[SegmentFragments, ...] | None:
+        """Return every segment's fragments; None where the network does not tell, as stock DeOSS.
+
+        With `checked`, every node reads its fragments and hashes them, which takes its time.
+
+        Raises:
+            ObjectUnknown: no such object.
+        """
 
     @abstractmethod
     async def repair(self, object_id: bytes) -> Repair | None:
@@ -89,6 +175,30 @@ class ObjectStore(ABC):
             Unauthorised: the account did not store it.
             FragmentsMissing: a segment has fewer intact fragments than restore it; the others were repaired.
             StorageUnreachable: the gateway did not answer within its deadline.
+        """
+
+    @abstractmethod
+    async def delete(self, object_id: bytes) -> bool:
+        """Give an object up; False when it is not there. It stays for other accounts that stored it, too.
+
+        Raises:
+            Unauthorised: the account did not store it.
+        """
+
+    @abstractmethod
+    def list(self, after: bytes | None = None) -> AsyncGenerator[StoredEntry]:
+        """Yield what the account stored in its territory, ordered by object id, from behind `after` on."""
+
+    @abstractmethod
+    async def nodes(self) -> tuple[NodeState, ...] | None:
+        """Return the storage nodes, ordered by name; None where the network does not tell, as CESS."""
+
+    @abstractmethod
+    async def territory(self) -> Territory | None:
+        """Return the account's territory as it is now; None where the gateway does not tell, as stock DeOSS.
+
+        Raises:
+            TerritoryUnusable: the account has none of this name.
         """
 
     @abstractmethod

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,16 +18,21 @@ from aiohttp.test_utils import TestServer
 from caregrid.errors import (
     CaregridError,
     ConfigInvalid,
+    DigestMismatch,
     FileIdMismatch,
     FragmentsMissing,
     InputInvalid,
     InputTooLarge,
     ObjectUnknown,
     ProtocolViolation,
+    RateLimited,
     StorageUnreachable,
+    TerritoryUnusable,
     Unauthorised,
 )
-from caregrid.storage import DeossStore, deoss, file_id_of
+from caregrid.storage import DeossStore, Territory, TerritoryState, TransferPolicy, file_id_of
+from caregrid.storage.deoss import deadlines
+from caregrid.storage.deoss.envelope import RouteMissing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,10 +43,14 @@ if TYPE_CHECKING:
 PAIR = sr25519.pair_from_seed(b"\x07" * 32)
 NOW = 1_800_000_000.5
 FID = b"\x0f" * 32
+#: These tests look at single answers; test_resuming.py is about trying again.
+ONE_ATTEMPT = TransferPolicy(attempts=1)
 
 
 def _store(url: str) -> DeossStore:
-    return DeossStore(url, PAIR[0], lambda message: sr25519.sign(PAIR, message), now=lambda: NOW)
+    return DeossStore(
+        url, PAIR[0], lambda message: sr25519.sign(PAIR, message), now=lambda: NOW, policy=ONE_ATTEMPT
+    )
 
 
 @asynccontextmanager
@@ -56,6 +67,17 @@ async def _gateway(handler: Handler) -> AsyncIterator[DeossStore]:
 
 def _envelope(code: int, msg: str, data: Any = None, *, status: int | None = None) -> web.Response:
     return web.json_response({"code": code, "msg": msg, "data": data}, status=status or code)
+
+
+def _describing(size: int, answer: Handler) -> Handler:
+    """Tell the size of every object, and answer all else so."""
+
+    async def describe(request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/file/metadata/"):
+            return _envelope(200, "ok", {"size": size})
+        return await answer(request)
+
+    return describe
 
 
 def _always(make: Callable[[], web.Response]) -> Handler:
@@ -114,9 +136,14 @@ async def test_an_upload_without_file_id_is_refused(tmp_path: Path, data: object
 
 
 ANSWERS = [
-    (400, "insufficient territory space", InputInvalid),
+    (400, "the name must be 3 to 63 bytes long", InputInvalid),
+    (400, "please purchase territory first", TerritoryUnusable),
+    (400, "territory will expire soon", TerritoryUnusable),
+    (400, "insufficient territory space", TerritoryUnusable),
+    (400, "remaining space in the territory is less than 100663296", TerritoryUnusable),
+    (400, "Failed to receive data", StorageUnreachable),
     (403, "no permission", Unauthorised),
-    (403, "server busy", StorageUnreachable),
+    (403, "server busy", RateLimited),
     (403, "Failed to connect to rpc, please try again later.", StorageUnreachable),
     (404, "Not found", ObjectUnknown),
     (400, "file not found", ObjectUnknown),
@@ -187,7 +214,8 @@ async def test_redirects_are_refused(tmp_path: Path, status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (404, b"404 page not found", ProtocolViolation),
+        (404, b"404 page not found", RouteMissing),
+        (403, b"<html>forbidden</html>", Unauthorised),
         (200, b"<html>welcome</html>", ProtocolViolation),
         (500, b"", StorageUnreachable),
         (502, b"<html>bad gateway</html>", StorageUnreachable),
@@ -263,7 +291,7 @@ async def test_the_reason_of_a_broken_download_is_asked_for(tmp_path: Path) -> N
         request.transport.close()
         return response
 
-    async with _gateway(break_off) as store:
+    async with _gateway(_describing(100, break_off)) as store:
         with pytest.raises(FragmentsMissing):
             await store.download(FID, tmp_path / "target")
     assert asked == [None, "bytes=40-40"]
@@ -274,7 +302,7 @@ async def test_other_content_is_never_published(tmp_path: Path) -> None:
     """A download whose bytes have another file id leaves the old file as it was."""
     target = tmp_path / "target"
     target.write_bytes(b"old")
-    async with _gateway(_always(lambda: web.Response(body=b"forged"))) as store:
+    async with _gateway(_describing(6, _always(lambda: web.Response(body=b"forged")))) as store:
         with pytest.raises(FileIdMismatch):
             await store.download(file_id_of(b"genuine"), target)
     assert _contents_of(tmp_path) == {"target": b"old"}
@@ -282,7 +310,7 @@ async def test_other_content_is_never_published(tmp_path: Path) -> None:
 
 async def test_an_empty_download_may_be_tried_again(tmp_path: Path) -> None:
     """Stock DeOSS sends an empty file while it fetches from its miners; that passes."""
-    async with _gateway(_always(lambda: web.Response(body=b""))) as store:
+    async with _gateway(_describing(6, _always(lambda: web.Response(body=b"")))) as store:
         with pytest.raises(StorageUnreachable, match="try again"):
             await store.download(FID, tmp_path / "target")
 
@@ -301,8 +329,8 @@ async def test_nobody_listens(tmp_path: Path) -> None:
 
 async def test_a_hanging_gateway_meets_its_deadline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A gateway that accepts and then says nothing is given up at the named deadlines."""
-    monkeypatch.setattr(deoss, "ANSWER_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(deoss, "STALL_TIMEOUT_S", 0.2)
+    for name in ("UPLOAD_TIMEOUT_S", "METADATA_TIMEOUT_S", "STALL_TIMEOUT_S"):
+        monkeypatch.setattr(deadlines, name, 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = _store(f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(StorageUnreachable, match="deadline"):
@@ -314,7 +342,7 @@ async def test_a_hanging_gateway_meets_its_deadline(monkeypatch: pytest.MonkeyPa
 
 async def test_a_file_that_shrinks_is_told(tmp_path: Path) -> None:
     """A source cut short on the way is the source's fault, not the gateway's."""
-    source = _file(tmp_path, bytes(64 * 1024 * 1024))
+    source = _file(tmp_path, bytes(8 * 1024 * 1024))
 
     async def shrink(request: web.Request) -> web.Response:
         os.truncate(source, 1024)
@@ -344,3 +372,181 @@ async def test_errors_show_printable_text_only() -> None:
     assert "\x1b" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert json.dumps(caught.value.facts()) == "{}"
+
+
+async def test_a_page_is_no_object(tmp_path: Path) -> None:
+    """HTML where content is due, a portal's perhaps, is never taken for it."""
+
+    def page() -> web.Response:
+        return web.Response(text="<html>please log in</html>", content_type="text/html")
+
+    async with _gateway(_describing(26, _always(page))) as store:
+        with pytest.raises(ProtocolViolation):
+            await store.download(FID, tmp_path / "target")
+        with pytest.raises(ProtocolViolation):
+            await store.read_range(FID, 0, 26)
+    assert _contents_of(tmp_path) == {}
+
+
+async def test_ten_gigabytes_for_a_small_object(tmp_path: Path) -> None:
+    """An answer that announces more than the object has is refused before a byte of it is kept."""
+    sent = 0
+
+    async def flood(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse()
+        response.content_length = 10 * 1024**3
+        await response.prepare(request)
+        while True:
+            sent += 65_536
+            await response.write(bytes(65_536))
+
+    async with _gateway(_describing(1000, flood)) as store:
+        with pytest.raises(ProtocolViolation, match="number of bytes"):
+            await store.download(FID, tmp_path / "target")
+    assert _contents_of(tmp_path) == {}
+    assert sent < 32 * 1024 * 1024
+
+
+async def test_a_redirect_of_a_chunk_is_no_go_on(tmp_path: Path) -> None:
+    """DeOSS says with 308 that a chunk is taken; with a place to go to, it is a redirect and refused."""
+    visited: list[str] = []
+
+    async def redirect(request: web.Request) -> web.Response:
+        visited.append(request.path)
+        if request.method == "HEAD":
+            return web.Response(headers={"Upload-Offset": "0"})
+        return web.Response(status=308, headers={"Location": "/private"})
+
+    async with _gateway(redirect) as store:
+        with pytest.raises(ProtocolViolation, match="redirects"):
+            await store.put(_file(tmp_path, bytes(9 * 1024 * 1024)))
+    assert "/private" not in visited
+
+
+async def test_how_long_to_wait_is_told() -> None:
+    """The gateway's Retry-After, bounded, is in the error."""
+    for told, expected in [("7", 7), ("99999999", 3600), ("soon", 1), ("0", 1)]:
+        answer = web.json_response
+        headers = {"Retry-After": told}
+        body = {"code": 403, "msg": "server busy", "data": None}
+        async with _gateway(_always(lambda: answer(body, status=429, headers=headers))) as store:  # noqa: B023
+            with pytest.raises(RateLimited) as caught:
+                await store.stat(FID)
+        assert caught.value.retry_after_s == expected
+
+
+async def test_a_fragment_is_checked() -> None:
+    """A fragment comes back by its digest; another one is refused."""
+    fragment = bytes(8 * 1024 * 1024)
+    async with _gateway(_always(lambda: web.Response(body=fragment))) as store:
+        assert fragment == await store.fragment(FID, hashlib.sha256(fragment).digest())
+        with pytest.raises(DigestMismatch):
+            await store.fragment(FID, hashlib.sha256(b"another").digest())
+
+
+@pytest.mark.parametrize(
+    "placement",
+    [
+        {"segments": []},
+        {"segments": 5},
+        {"segments": [{"digest": "00" * 32, "fragments": []}]},
+        {"segments": [{"digest": "00", "fragments": []}]},
+        [],
+    ],
+)
+async def test_senseless_fragments_are_refused(placement: object) -> None:
+    """Fragments that no object can have break the protocol."""
+    async with _gateway(_always(lambda: _envelope(200, "ok", {"placement": placement}))) as store:
+        with pytest.raises(ProtocolViolation, match="fragments"):
+            await store.fragments(FID)
+
+
+TERRITORY = {
+    "name": "caregrid",
+    "total": 10,
+    "used": 4,
+    "remaining": 6,
+    "state": "active",
+    "deadline": 1_800_000_000,
+}
+
+
+async def test_a_territory_is_told() -> None:
+    """Space, state and deadline come as they are."""
+    async with _gateway(_always(lambda: _envelope(200, "ok", TERRITORY))) as store:
+        found = await store.territory()
+    assert found == Territory(
+        name="caregrid",
+        total=10,
+        used=4,
+        remaining=6,
+        state=TerritoryState.ACTIVE,
+        deadline=datetime.fromtimestamp(1_800_000_000, UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"total": -1}, {"state": "sold"}, {"deadline": 1 << 62}, {"name": ""}, {"used": 0.5}]
+)
+async def test_senseless_territories_are_refused(change: dict[str, object]) -> None:
+    """A territory that cannot be breaks the protocol."""
+    async with _gateway(_always(lambda: _envelope(200, "ok", TERRITORY | change))) as store:
+        with pytest.raises(ProtocolViolation, match="territory"):
+            await store.territory()
+
+
+NODE = {"node": "node-01", "living": True, "bytes_free": 5, "fragments": None}
+
+
+async def test_nodes_are_told() -> None:
+    """What a node does not tell is None; the order is that of the names."""
+    async with _gateway(_always(lambda: _envelope(200, "ok", [NODE, {**NODE, "node": "a"}]))) as store:
+        found = await store.nodes()
+    assert found is not None
+    assert [each.node for each in found] == ["a", "node-01"]
+    assert (found[1].living, found[1].bytes_free, found[1].fragments) == (True, 5, None)
+
+
+@pytest.mark.parametrize(
+    "nodes", [{}, [5], [{"node": "x"}], [{**NODE, "bytes_free": -1}], [{**NODE, "node": "\n"}]]
+)
+async def test_senseless_nodes_are_refused(nodes: object) -> None:
+    """Nodes that cannot be break the protocol."""
+    async with _gateway(_always(lambda: _envelope(200, "ok", nodes))) as store:
+        with pytest.raises(ProtocolViolation, match="nodes"):
+            await store.nodes()
+
+
+async def test_a_long_list_comes_in_pages() -> None:
+    """Pages are asked for one after the other, from behind the last id on."""
+    ids = [index.to_bytes(32) for index in range(2500)]
+    asked: list[str | None] = []
+
+    async def page(request: web.Request) -> web.Response:
+        asked.append(after := request.query.get("after"))
+        left = [each.hex() for each in ids if after is None or each.hex() > after]
+        return _envelope(200, "ok", [{"fid": each, "size": 7, "bytes": 5} for each in left[:1000]])
+
+    async with _gateway(page) as store:
+        found = [entry.object_id async for entry in store.list()]
+    assert ids == found
+    assert asked == [None, ids[999].hex(), ids[1999].hex()]
+
+
+@pytest.mark.parametrize("count", [999, 1000, 1001, 3000])
+async def test_a_gateway_that_sends_the_whole_list(count: int) -> None:
+    """Stock DeOSS sends everything at every request, in no order: each entry still comes once, in order."""
+    ids = [index.to_bytes(32) for index in range(count)]
+    whole = [{"fid": each.hex(), "size": 7} for each in reversed(ids)]
+    async with _gateway(_always(lambda: _envelope(200, "ok", whole))) as store:
+        assert ids == [entry.object_id async for entry in store.list()]
+        assert ids[500:] == [entry.object_id async for entry in store.list(ids[499])]
+
+
+@pytest.mark.parametrize("data", [{}, "x", [5], [{"fid": "00", "size": 1}], [{"fid": "00" * 32, "size": -1}]])
+async def test_senseless_lists_are_refused(data: object) -> None:
+    """A list that cannot be breaks the protocol."""
+    async with _gateway(_always(lambda: _envelope(200, "ok", data))) as store:
+        with pytest.raises(ProtocolViolation, match="list"):
+            await anext(store.list())
