@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from caregrid.chain.batching import BatchingSubmitter
 from ocw_sidecar.adapters.channels.opening import RealChannels
-from ocw_sidecar.adapters.sql import ledger, notices
+from ocw_sidecar.adapters.sql import ledger, notices, storage
 from ocw_sidecar.adapters.sql.channels import SqlChannelBook
 from ocw_sidecar.adapters.sql.clock import SqlBlockLog
 from ocw_sidecar.adapters.sql.controls import SqlControls
@@ -123,6 +123,7 @@ def make_desk(bench: Bench, database: Database) -> Desk:
         block_log=block_log(bench, database),
         ledger=kept,
         restorer=restorer,
+        storage=storage.SqlStorageBook(database),
         controls=SqlControls(database),
         notices=notices.SqlNotices(database),
         metrics=Metrics(),
@@ -135,8 +136,8 @@ def block_log(bench: Bench, database: Database) -> SqlBlockLog:
         database,
         organisation=bench.settings.organisation,
         now=bench.ports.now,
-        folds=[ledger.fold, notices.fold],
-        forgets=[ledger.forget],
+        folds=[ledger.fold, notices.fold, storage.fold],
+        forgets=[ledger.forget, storage.forget],
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 #: From a look that finds nothing to a sample of objects read from slow storage.
 DURATION_BUCKETS_S: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0)
@@ -41,6 +43,15 @@ class Metrics:
         self._rebuilds = self._counter(
             "clock_rebuilds", "Times that it went on from the chain's state, since blocks could not be had."
         )
+        self._troubled = self._gauge("storage_troubled_objects", "Objects that are stored too thinly.")
+        self._removals = self._gauge("storage_removals", "Erased objects that storage still has to give up.")
+        self._worst = self._gauge("storage_worst_health", "The worst health of the last sample, 0 to 1.")
+        self._territory = self._gauge(
+            "storage_territory_bytes", "The territory's space, in all and what is left.", "kind"
+        )
+        self._deadline = self._gauge(
+            "storage_territory_deadline_timestamp_seconds", "When the territory's time is over."
+        )
         self._leads = self._gauge("leader", "1 while this process runs the clock and submits.")
 
     def run_ended(self, worker: str, *, seconds: float, items: Mapping[str, int], ended_at: float) -> None:
@@ -73,6 +84,19 @@ class Metrics:
     def clock_rebuilt(self) -> None:
         """Note that blocks were left out."""
         self._rebuilds.inc()
+
+    def storage(self, *, troubled: int, removals: int, worst_health: float | None) -> None:
+        """Note how objects are stored; the worst health of a sample is None when nothing was measured."""
+        self._troubled.set(troubled)
+        self._removals.set(removals)
+        if worst_health is not None:
+            self._worst.set(worst_health)
+
+    def territory(self, *, total: int, remaining: int, deadline: datetime | None) -> None:
+        """Note how much space and time is left; a deadline of None does not come."""
+        self._territory.labels("total").set(total)
+        self._territory.labels("remaining").set(remaining)
+        self._deadline.set(inf if deadline is None else deadline.timestamp())
 
     def leads(self, *, leads: bool) -> None:
         """Note whether this process leads."""

@@ -12,7 +12,7 @@ from caregrid.errors import ConfigInvalid, SidecarUnreachable
 from ocw_sidecar.adapters.home import locked
 from ocw_sidecar.adapters.opening import QUEUE_FILE, open_database, open_election, open_tasks
 from ocw_sidecar.adapters.real import real_ports
-from ocw_sidecar.adapters.sql import ledger
+from ocw_sidecar.adapters.sql import ledger, storage
 from ocw_sidecar.adapters.sql.clock import SqlBlockLog
 from ocw_sidecar.adapters.sql.controls import SqlControls
 from ocw_sidecar.clock.controls import WorkerState
@@ -133,7 +133,11 @@ async def rebuild(settings: Settings) -> None:
 
 def _block_log(settings: Settings, database: Database) -> SqlBlockLog:
     return SqlBlockLog(
-        database, organisation=settings.organisation, now=utc_now, folds=[], forgets=[ledger.forget]
+        database,
+        organisation=settings.organisation,
+        now=utc_now,
+        folds=[],
+        forgets=[ledger.forget, storage.forget],
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from caregrid.chain.port import Chain, Submitter
     from caregrid.fhir.port import Validator
     from caregrid.keys.port import KeyStore
+    from caregrid.preprocessing import PseudonymProfile
     from caregrid.storage.port import ObjectStore
 
 
@@ -30,6 +31,7 @@ class Ports:
     store: ObjectStore
     key_store: KeyStore
     validator: Validator
+    pseudonyms: PseudonymProfile | None = None  #: replaces identifiers in FHIR before it is sealed
     now: Callable[[], datetime] = utc_now
 
 

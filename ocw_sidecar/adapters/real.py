@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from caregrid.chain import Genesis, SubstrateChain, SubstrateSubmitter
 from caregrid.errors import ConfigInvalid, InputMissing
-from caregrid.fhir import FhirValidator
 from caregrid.keys import FileKeyStore, Identity
-from caregrid.storage import DeossStore
+from caregrid.storage.failover import open_store
+from ocw_sidecar.adapters.validating import open_pseudonyms, open_validator
 from ocw_sidecar.ports import Ports
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
+    from caregrid.storage import ObjectStore
     from ocw_sidecar.settings import Settings
 
 T = TypeVar("T")
@@ -31,15 +32,17 @@ async def real_ports(settings: Settings, genesis: bytes | None = None) -> AsyncI
         genesis: block 0 of the chain that was followed before; an endpoint of another one never serves.
 
     Raises:
-        ConfigInvalid: a key file or the passphrase file is not there.
+        ConfigInvalid: a key file or the passphrase file is not there, or what records are judged by cannot be
+            used.
         KeyStoreLocked: a key file does not open with the passphrase.
     """
     passphrase = await asyncio.to_thread(_read_passphrase, settings.passphrase_path)
     identity = await asyncio.to_thread(_load, Identity.load, settings.operator_path, passphrase)
     key_store = await asyncio.to_thread(_load, FileKeyStore.open, settings.key_store_path, passphrase)
-    validator = FhirValidator()
-    await asyncio.to_thread(validator.warm_up)
+    validation = settings.workers.validation
+    pseudonyms = await asyncio.to_thread(open_pseudonyms, validation)
     async with AsyncExitStack() as opened:
+        validator = await opened.enter_async_context(open_validator(validation))
         same = Genesis(genesis)
         chain = SubstrateChain(settings.chain_urls, genesis=same)
         opened.push_async_callback(chain.close)
@@ -47,7 +50,7 @@ async def real_ports(settings: Settings, genesis: bytes | None = None) -> AsyncI
             settings.chain_urls, account=identity.account, sign=identity.sign, genesis=same
         )
         opened.push_async_callback(submitter.close)
-        store = DeossStore(settings.gateway_url, identity.account, identity.sign, settings.territory)
+        store = _store(settings, identity)
         opened.push_async_callback(store.close)
         yield Ports(
             chain=chain,
@@ -55,7 +58,51 @@ async def real_ports(settings: Settings, genesis: bytes | None = None) -> AsyncI
             store=store,
             key_store=key_store,
             validator=validator,
+            pseudonyms=pseudonyms,
         )
+
+
+@asynccontextmanager
+async def operator_store(settings: Settings) -> AsyncIterator[ObjectStore]:
+    """Open the operator's identity and the store alone; close it at the end.
+
+    Raises:
+        ConfigInvalid: a file is not there, or a gateway's URL is not usable.
+        KeyStoreLocked: the identity does not open with the passphrase.
+    """
+    store = _store(settings, await _operator(settings))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def gateway_stores(settings: Settings) -> AsyncIterator[Mapping[str, ObjectStore]]:
+    """Open a store for each gateway alone, by its URL; otherwise as `operator_store`."""
+    identity = await _operator(settings)
+    async with AsyncExitStack() as opened:
+        stores = {}
+        for url in settings.gateways:
+            stores[url] = _store(settings, identity, [url])
+            opened.push_async_callback(stores[url].close)
+        yield stores
+
+
+async def _operator(settings: Settings) -> Identity:
+    passphrase = await asyncio.to_thread(_read_passphrase, settings.passphrase_path)
+    return await asyncio.to_thread(_load, Identity.load, settings.operator_path, passphrase)
+
+
+def _store(settings: Settings, identity: Identity, urls: Sequence[str] = ()) -> ObjectStore:
+    return open_store(
+        urls or settings.gateways,
+        identity.account,
+        identity.sign,
+        settings.territory,
+        policy=settings.storage.failover(),
+        transfers=settings.storage.transfers(),
+    )
 
 
 def _load(opener: Callable[[Path, str], T], path: Path, passphrase: str) -> T:

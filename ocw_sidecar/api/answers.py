@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiohttp import web
@@ -25,6 +25,8 @@ from caregrid.errors import (
 from ocw_sidecar.pipeline.faults import place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiohttp.typedefs import Handler
 
 #: The first class that fits decides.
@@ -71,7 +73,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
 def error_answer(error: CaregridError) -> web.Response:
     """Return the answer for an error."""
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
-    answer = _answer(status, error.code, str(error))
+    answer = _answer(status, error.code, str(error), outcome=_outcome_of(error))
     if isinstance(error, Recoverable):
         wait_s = error.retry_after_s if isinstance(error, RateLimited) else RETRY_AFTER_S
         answer.headers["Retry-After"] = str(wait_s)
@@ -86,5 +88,10 @@ def fault_error(fault: Exception) -> CaregridError:
     return CaregridError("the sidecar met a fault of its own; its log says where")
 
 
-def _answer(status: int, code: str, message: str) -> web.Response:
-    return web.json_response({"code": code, "message": message}, status=status)
+def _outcome_of(error: CaregridError) -> Mapping[str, Any] | None:
+    return error.outcome if isinstance(error, ValidationFailed) else None
+
+
+def _answer(status: int, code: str, message: str, outcome: Mapping[str, Any] | None = None) -> web.Response:
+    why = {} if outcome is None else {"outcome": outcome}
+    return web.json_response({"code": code, "message": message, **why}, status=status)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from caregrid.content import is_packed
 from caregrid.errors import CaregridError, InputTooLarge
 from ocw_sidecar.api import models, requests
 from ocw_sidecar.api.answers import fault_error
 from ocw_sidecar.api.callers import CALLER
+from ocw_sidecar.api.contents import content_of, encoding_of, whole_body
 from ocw_sidecar.api.ndjson import Line, lines, read_line
 from ocw_sidecar.pipeline.intake import Offer
 
@@ -54,7 +56,7 @@ class Batches:
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Take lines in; each is answered once it is durable, in order, and a bad one stops no other."""
         requests.require_media(request, NDJSON)
-        requests.require_plain(request)
+        is_packed(encoding_of(request))  # refuses other encodings before the answer begins
         batch = _Batch(self._settings, self._intake, self._limits, request)
         with self._limits.upload(request[CALLER]):
             content = await self._content(request)
@@ -73,8 +75,8 @@ class Batches:
     async def _content(self, request: web.Request) -> AsyncIterator[bytes]:
         """Return the content; what carries a digest is checked as a whole before any line is taken in."""
         if "Content-Digest" in request.headers:
-            return _once(await requests.whole_body(request, self._settings.signed_batch_limit))
-        return requests.content_of(request)
+            return _once(await whole_body(request, self._settings.signed_batch_limit))
+        return content_of(request, self._settings.batch_limit)
 
 
 class _Batch:
@@ -84,7 +86,7 @@ class _Batch:
         self._settings, self._intake, self._limits = settings, intake, limits
         self._request = request
         version = request.headers.get("Content-Type", "").partition(";")[2]
-        self._format = requests.format_of(f"application/fhir+json;{version}")
+        self._format = requests.declared_as(f"application/fhir+json;{version}").record_format
         self._key = request.headers.get("Idempotency-Key")
         requests.idempotency_of(request, self._key)  # refuses a bad one before the answer begins
         self._window = asyncio.Semaphore(WINDOW)

@@ -56,6 +56,10 @@ class Fault(Given):
         str, Field(pattern="^[A-Z0-9_]+$", description="Stays the same; see docs/reference/errors.md")
     ]
     message: Annotated[str, Field(description="For people; may change. Never holds content or secrets.")]
+    outcome: Annotated[
+        dict[str, Any],
+        Field(description="OperationOutcome of content that is not what its Content-Type says."),
+    ] = {}
 
 
 class NoQuery(Taken):
@@ -83,7 +87,13 @@ class Item(Given):
     state: RecordState
     object: LongOut | None
     block: int | None
-    outcome: Annotated[dict[str, Any], Field(description="OperationOutcome of a rejected record.")] = {}
+    outcome: Annotated[
+        dict[str, Any],
+        Field(description="OperationOutcome: why it is refused or a duplicate, or what else is to be known."),
+    ] = {}
+    original: Annotated[
+        IdOut | None, Field(description="Of a duplicate: the record that it says the same as.")
+    ] = None
     reason: str = ""
 
 
@@ -92,7 +102,7 @@ class Progress(Given):
 
     submission: IdOut
     state: SubmissionState
-    settled: Annotated[bool, Field(description="Every record is confirmed, rejected or failed.")]
+    settled: Annotated[bool, Field(description="Every record is confirmed, rejected, a duplicate or failed.")]
     records: list[Item]
     reason: str = ""
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic.json_schema import models_json_schema
 
 from ocw_sidecar.api.models import Fault
-from ocw_sidecar.api.routes import JSON, Answer, Link, Route
+from ocw_sidecar.api.routes import JSON, Answer, Body, Link, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +26,12 @@ _DESCRIPTION: Final = (
     "Generated from ocw_sidecar/api/table.py; do not edit. "
     "Callers pass a bearer token, or sign each request with their account's key: docs/reference/api.md. "
     "A Content-Digest (RFC 9530, sha-256) may go with any content and is checked before anything is "
-    "acknowledged; signed requests with content need it."
+    "acknowledged; signed requests with content need it. Content may come with Content-Encoding gzip; the "
+    "digest is then of what is sent, and every limit holds for what it grows to."
 )
 
+#: What content has to be like to be taken in at all, by its type.
+_CONTENTS: Final = {"application/fhir+json": {"type": "object", "description": "A FHIR resource or Bundle."}}
 
 DESCRIPTION: Final = web.AppKey("description", dict)
 
@@ -84,10 +87,15 @@ def _operation(route: Route) -> dict[str, Any]:
         "security": [{"token": []}, {"signature": []}] if route.guarded else [],
     }
     if route.body is not None:
-        schema = {} if route.body.model is None else _schema_of(route.body.model)
-        content = {media: {"schema": _line(schema, media)} for media in route.body.media}
+        content = {media: {"schema": _body_schema(route.body, media)} for media in route.body.media}
         operation["requestBody"] = {"required": route.body.required, "content": content}
     return operation
+
+
+def _body_schema(body: Body, media: str) -> Mapping[str, Any]:
+    if body.model is None:
+        return _CONTENTS.get(media, {})
+    return _line(_schema_of(body.model), media)
 
 
 def _operation_id(method: str, path: str) -> str:

@@ -2,67 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import re
-from email.message import Message
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from caregrid.errors import (
-    ContentAltered,
-    ContentStalled,
-    InputInvalid,
-    InputTooLarge,
-    JsonBroken,
-    MediaTypeUnsupported,
-)
-from caregrid.records import PATIENT_ID_LEN, RECORD_ID_LEN, RecordFormat
-from caregrid.signing import parse_content_digest
+from caregrid.content import Declared, declared, is_packed
+from caregrid.errors import InputInvalid, JsonBroken, MediaTypeUnsupported
+from caregrid.records import PATIENT_ID_LEN, RECORD_ID_LEN
 from ocw_sidecar.api.callers import CALLER
+from ocw_sidecar.api.contents import encoding_of, whole_body
 from ocw_sidecar.api.models import KEY_FORM
-from ocw_sidecar.pipeline.intake import Offer, idempotency_digest
+from ocw_sidecar.pipeline.intake import PARSED_MEDIA, Offer, idempotency_digest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from aiohttp import web
     from pydantic_core import ErrorDetails
 
+    from caregrid.content import MediaType
+
 M = TypeVar("M", bound=BaseModel)
-
-#: Content arrives from the same machine or network; a sender that pauses this long has died.
-BODY_STALL_TIMEOUT_S: Final = 30.0
-
-#: What a sender gets beyond the time that his bytes take at the lowest rate.
-BODY_GRACE_S: Final = 60.0
-
-#: A slower sender only wants to hold the place of others.
-MIN_BYTES_PER_S: Final = 16 * 1024
 
 #: The largest request that is read whole holds one public key in hex.
 MAX_JSON_BYTES: Final = 8192
 
-_CHUNK_SIZE: Final = 256 * 1024
 _PATIENT: Final = "X-CareGrid-Patient"
-_DIGEST_FORM: Final = "Content-Digest is `sha-256=:BASE64:`"
-_FHIR_VERSIONS: Final = {
-    "4.0": RecordFormat.FHIR_R4_JSON,
-    "4.3": RecordFormat.FHIR_R4B_JSON,
-    "5.0": RecordFormat.FHIR_R5_JSON,
-}
 
 
 def offer_of(request: web.Request) -> Offer:
     """Read what a caller says of the content he sends."""
+    named = declared_as(request.headers.get("Content-Type", ""))
     return Offer(
         patient_id=hex_bytes(_PATIENT, request.headers.get(_PATIENT, ""), PATIENT_ID_LEN),
-        format=format_of(request.headers.get("Content-Type", "")),
-        announced=request.content_length,
+        format=named.record_format,
+        # How much packed content grows to, nobody says.
+        announced=None if is_packed(encoding_of(request)) else request.content_length,
         idempotency=idempotency_of(request, request.headers.get("Idempotency-Key")),
         submitter=request[CALLER].account,
+        media_type=named.media_type if named.media_type in PARSED_MEDIA else None,
     )
 
 
@@ -80,27 +58,18 @@ def idempotency_of(request: web.Request, key: str | None) -> bytes | None:
 
 
 @lru_cache(maxsize=256)
-def format_of(content_type: str) -> RecordFormat:
-    """Return the format that a `Content-Type` names; FHIR without version is R4.
+def declared_as(content_type: str) -> Declared:
+    """Return what a `Content-Type` names; FHIR without version is R4.
 
     Raises:
-        MediaTypeUnsupported: it names none that is taken in.
+        MediaTypeUnsupported: it names nothing that is taken in.
     """
-    header = Message()
-    header["Content-Type"] = content_type
-    kind = header.get_content_type()
-    if kind == "application/fhir+json":
-        version = str(header.get_param("fhirversion", "4.0"))
-        if version not in _FHIR_VERSIONS:
-            raise MediaTypeUnsupported(f"fhirVersion is one of {', '.join(_FHIR_VERSIONS)}")
-        return _FHIR_VERSIONS[version]
-    if kind == "application/dicom":
-        return RecordFormat.DICOM
-    if content_type and kind == "application/octet-stream":
-        return RecordFormat.BINARY
-    raise MediaTypeUnsupported(
-        "send Content-Type application/fhir+json, application/dicom or application/octet-stream"
-    )
+    return declared(content_type)
+
+
+def media_type_of(request: web.Request) -> MediaType:
+    """Return the kind of content that a request says it brings; raises as `declared_as`."""
+    return declared_as(request.headers.get("Content-Type", "")).media_type
 
 
 def require_media(request: web.Request, *media: str) -> None:
@@ -111,76 +80,6 @@ def require_media(request: web.Request, *media: str) -> None:
     """
     if request.content_type not in media:
         raise MediaTypeUnsupported(f"send Content-Type {' or '.join(media)}")
-
-
-async def content_of(request: web.Request) -> AsyncGenerator[bytes, None]:
-    """Yield the body as it arrives; end only when it is what `Content-Digest` says, where that is sent.
-
-    Raises:
-        ContentStalled: the sender stopped before its end, or is too slow.
-        ContentAltered: the digest does not fit.
-        MediaTypeUnsupported: it is compressed.
-    """
-    require_plain(request)
-    wanted, digest = _expected_digest(request), hashlib.sha256()
-    received, waited = 0, 0.0
-    clock = asyncio.get_running_loop().time
-    while True:
-        began = clock()
-        chunk = await _read(request)
-        waited, received = waited + clock() - began, received + len(chunk)
-        if waited > BODY_GRACE_S + received / MIN_BYTES_PER_S:
-            raise ContentStalled
-        if not chunk:
-            break
-        if wanted is not None:
-            digest.update(chunk)
-        yield chunk
-    if wanted is not None and digest.digest() != wanted:
-        raise ContentAltered
-
-
-async def _read(request: web.Request) -> bytes:
-    if request.content.is_eof():
-        return await request.content.read(_CHUNK_SIZE)  # all of it is here: nothing to wait for
-    try:
-        async with asyncio.timeout(BODY_STALL_TIMEOUT_S):
-            return await request.content.read(_CHUNK_SIZE)
-    except TimeoutError:
-        raise ContentStalled from None
-
-
-def require_plain(request: web.Request) -> None:
-    """Refuse compressed content: what it would grow to is not known.
-
-    Raises:
-        MediaTypeUnsupported: it is.
-    """
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise MediaTypeUnsupported("send the content without Content-Encoding")
-
-
-def _expected_digest(request: web.Request) -> bytes | None:
-    header = request.headers.get("Content-Digest")
-    if header is None:
-        return None
-    if len(request.headers.getall("Content-Digest")) > 1 or (found := parse_content_digest(header)) is None:
-        raise InputInvalid(_DIGEST_FORM)
-    return found
-
-
-async def whole_body(request: web.Request, limit: int) -> bytes:
-    """Return a body that is bounded.
-
-    Raises:
-        InputTooLarge: it is larger; otherwise as `content_of`.
-    """
-    body = bytearray()
-    async for chunk in content_of(request):
-        body += chunk
-        if len(body) > limit:
-            raise InputTooLarge(limit=limit)
-    return bytes(body)
 
 
 async def json_body(request: web.Request, model: type[M]) -> M:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from caregrid.errors import NotFound
 from ocw_sidecar.api import models, requests
 from ocw_sidecar.api.callers import CALLER
+from ocw_sidecar.api.contents import agreeing, content_of
 from ocw_sidecar.api.replies import reply
 from ocw_sidecar.api.routes import query_of
 from ocw_sidecar.pipeline.bells import Bell, heard
@@ -44,7 +45,8 @@ class Submissions:
         """Take a submission in; 202 once it is durable."""
         offer = requests.offer_of(request)
         with self._limits.upload(request[CALLER]):
-            async with aclosing(requests.content_of(request)) as content:
+            arriving = content_of(request, self._intake.limit(offer))
+            async with aclosing(agreeing(arriving, requests.media_type_of(request))) as content:
                 submission = await self._intake.take(offer, content)
         accepted = models.Accepted(submission=submission.submission_id.hex(), state=submission.state)
         return reply(accepted, status=202)
@@ -109,7 +111,11 @@ def _item(record: RecordView) -> dict[str, Any]:
         "state": record.state,
         "object": None if record.object_id is None else record.object_id.hex(),
         "block": record.block,
-        **_present(outcome=record.outcome, reason=record.reason),
+        **_present(
+            outcome=record.outcome,
+            reason=record.reason,
+            original=None if record.original is None else record.original.hex(),
+        ),
     }
 
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from ocw_sidecar.api.submissions import Submissions
 
 FHIR: Final = "application/fhir+json"
-CONTENT: Final = (FHIR, "application/dicom", "application/octet-stream")
+CONTENT: Final = (
+    FHIR,
+    "application/dicom",
+    "application/cda+xml",
+    "text/hl7v2",
+    "application/octet-stream",
+)
 
 _PATIENT: Final = Header(
     name="X-CareGrid-Patient",

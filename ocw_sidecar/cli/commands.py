@@ -14,6 +14,7 @@ app = typer.Typer(
             "sidecar": "ocw_sidecar.cli.sidecar:app",
             "emr": "ocw_sidecar.cli.emr:app",
             "grants": "ocw_sidecar.cli.grants:app",
+            "storage": "ocw_sidecar.cli.storage:app",
             "doctor": "ocw_sidecar.cli.doctor:doctor",
         }
     ),

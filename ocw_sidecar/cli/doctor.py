@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -10,8 +11,12 @@ import typer
 
 from caregrid.client import EmrClient
 from caregrid.errors import CaregridError, ConfigInvalid, SidecarUnreachable
-from ocw_sidecar.cli import doctor_sidecar, findings, options, output
+from caregrid.profile import Profile
+from caregrid.storage import TerritoryLimits
+from caregrid.storage.failover import open_store
+from ocw_sidecar.cli import doctor_chain, doctor_sidecar, doctor_storage, findings, options, output
 from ocw_sidecar.cli.findings import Finding, find
+from ocw_sidecar.ports import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,10 +62,12 @@ async def _examine(profile: Path) -> list[Finding]:
             "balance": _balance,
             "encryption key": _encryption_key,
             "role": _role,
-            "storage": _storage,
             "sidecar": _sidecar,
         }
         found = [await find(name, check(client)) for name, check in checks.items()]
+        known = Profile.load(profile)
+        found.append(await find("chain endpoints", doctor_chain.endpoints(known.chain_urls)))
+        found += await _storage(client, known)
     return [Finding(check="profile", ok=True, detail=str(profile)), *found, disk]
 
 
@@ -85,9 +92,15 @@ async def _role(client: EmrClient) -> str:
     return await findings.role_of(client.chain, client.identity.account, client.organisation)
 
 
-async def _storage(client: EmrClient) -> str:
-    await client.store.stat(bytes(32))
-    return "the gateway answers"
+async def _storage(client: EmrClient, profile: Profile) -> list[Finding]:
+    account, sign = client.identity.account, client.identity.sign
+    async with AsyncExitStack() as opened:
+        gateways = {}
+        for url in profile.gateways:
+            gateways[url] = open_store([url], account, sign, profile.territory)
+            opened.push_async_callback(gateways[url].close)
+        alone = await doctor_storage.gateways(gateways)
+    return [*await doctor_storage.examine(client.store, TerritoryLimits(), utc_now()), *alone]
 
 
 async def _sidecar(client: EmrClient) -> str:

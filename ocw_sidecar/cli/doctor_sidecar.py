@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from caregrid.errors import CaregridError, ConfigInvalid
 from ocw_sidecar import operating
-from ocw_sidecar.adapters.real import real_ports
-from ocw_sidecar.cli import findings
+from ocw_sidecar.adapters.opening import QUEUE_FILE, open_database
+from ocw_sidecar.adapters.real import gateway_stores, real_ports
+from ocw_sidecar.cli import doctor_chain, doctor_storage, doctor_validation, findings
 from ocw_sidecar.cli.findings import Finding, find
+from ocw_sidecar.composition import followed_chain
 from ocw_sidecar.pipeline.migrations import SCHEMA_VERSION
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.settings import Settings
@@ -37,7 +39,9 @@ async def examine(config: Path) -> list[Finding]:
     try:
         async with real_ports(settings) as ports:
             found.append(Finding(check="keys", ok=True, detail="operator and key store open"))
-            return [*found, *await look(settings, ports)]
+            found += await look(settings, ports)
+        found.append(await find("chain endpoints", _endpoints(settings)))
+        return [*found, *await _gateways(settings)]
     except CaregridError as fault:
         return [*found, Finding(check="keys", ok=False, detail=str(fault))]
 
@@ -49,7 +53,8 @@ async def look(settings: Settings, ports: Ports) -> list[Finding]:
         await find("chain", _chain(ports)),
         await find("balance", findings.balance_of(chain, account)),
         await find("role", findings.role_of(chain, account, settings.organisation)),
-        await find("storage", _storage(ports)),
+        *await doctor_storage.examine(ports.store, settings.storage.territory_limits(), utc_now()),
+        await find("validation", doctor_validation.judging(ports)),
         await find("wall clock", _wall_clock(ports)),
         await find("sidecar", _running(settings)),
         await find("clock", _clock(settings, ports)),
@@ -62,9 +67,17 @@ async def _chain(ports: Ports) -> str:
     return f"block {head.number} is final; runtime {version}; schema {SCHEMA_VERSION}"
 
 
-async def _storage(ports: Ports) -> str:
-    await ports.store.stat(bytes(32))
-    return "the gateway answers"
+async def _endpoints(settings: Settings) -> str:
+    genesis = None
+    if settings.database.url is not None or (settings.home / QUEUE_FILE).exists():
+        async with open_database(settings) as database:
+            genesis = await followed_chain(settings, database)
+    return await doctor_chain.endpoints(settings.chain_urls, genesis)
+
+
+async def _gateways(settings: Settings) -> list[Finding]:
+    async with gateway_stores(settings) as stores:
+        return await doctor_storage.gateways(stores)
 
 
 async def _wall_clock(ports: Ports) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from caregrid import errors
 from caregrid.client import SETTLE_TIMEOUT_S, require_content
+from caregrid.content import SNIFF_BYTES, MediaType, sniff
 from caregrid.keys import encode_account
 from caregrid.records import RecordFormat
 from ocw_sidecar.cli import options, output
@@ -23,16 +24,18 @@ app = typer.Typer()
 
 #: How often a waiting command looks how far the sidecar has come.
 _LOOK_S: Final = 2
-_FINAL: Final = frozenset({"confirmed", "rejected", "failed"})
+_FINAL: Final = frozenset({"confirmed", "rejected", "duplicate", "failed"})
 _FORMATS: Final = {
     "fhir-r4": RecordFormat.FHIR_R4_JSON,
     "fhir-r4b": RecordFormat.FHIR_R4B_JSON,
     "fhir-r5": RecordFormat.FHIR_R5_JSON,
     "dicom": RecordFormat.DICOM,
+    "cda": RecordFormat.BINARY,
+    "hl7v2": RecordFormat.BINARY,
     "binary": RecordFormat.BINARY,
 }
-#: A DICOM file says so behind its preamble (PS3.10, section 7.1).
-_DICOM_MAGIC: Final = slice(128, 132)
+_MEDIA_TYPES: Final = {"cda": MediaType.CDA, "hl7v2": MediaType.HL7_V2}
+_SNIFFED: Final = {MediaType.DICOM: "dicom", MediaType.CDA: "cda", MediaType.HL7_V2: "hl7v2"}
 
 
 @app.command()
@@ -53,7 +56,10 @@ def submit(
     profile: options.ProfilePath = options.DEFAULT_PROFILE,
     as_json: options.AsJson = False,
 ) -> None:
-    """Submit a file and wait until each of its records is final on the chain, or refused."""
+    """Submit a file and wait until each of its records is final on the chain, or refused.
+
+    A record that says the same as one that is there is not stored again; `duplicates` names that one.
+    """
     require_content(file)
     chosen = _format(record_format, file)
     known = None if patient is None else options.patient_id(patient)
@@ -68,13 +74,19 @@ def submit(
 
 
 async def _submitted(
-    client: EmrClient, file: Path, patient_id: bytes, record_format: RecordFormat, timeout_s: float
+    client: EmrClient, file: Path, patient_id: bytes, name: str, timeout_s: float
 ) -> SubmissionStatus:
+    record_format, media_type = _FORMATS[name], _MEDIA_TYPES.get(name)
     if client.sidecar is None:
-        return await client.submit(file, patient_id=patient_id, format=record_format)
+        return await client.submit(file, patient_id=patient_id, format=record_format, media_type=media_type)
     key = uuid.uuid4().hex
     submission = await client.hand_over(
-        client.sidecar, file, patient_id=patient_id, format=record_format, idempotency_key=key
+        client.sidecar,
+        file,
+        patient_id=patient_id,
+        format=record_format,
+        media_type=media_type,
+        idempotency_key=key,
     )
     return await _settled(client.sidecar, submission, timeout_s)
 
@@ -172,16 +184,15 @@ def show(
     output.result(options.with_client(profile, work), as_json=as_json)
 
 
-def _format(name: str | None, file: Path) -> RecordFormat:
+def _format(name: str | None, file: Path) -> str:
     if name is not None:
         if name not in _FORMATS:
             raise errors.InputInvalid(f"a format is one of {', '.join(_FORMATS)}")
-        return _FORMATS[name]
+        return name
     if file.suffix.lower() == ".json":
-        return RecordFormat.FHIR_R4_JSON
+        return "fhir-r4"
     with file.open("rb") as head:
-        start = head.read(_DICOM_MAGIC.stop)
-    return RecordFormat.DICOM if start[_DICOM_MAGIC] == b"DICM" else RecordFormat.BINARY
+        return _SNIFFED.get(sniff(head.read(SNIFF_BYTES)), "binary")
 
 
 def _described(status: SubmissionStatus) -> dict[str, Any]:
@@ -191,6 +202,7 @@ def _described(status: SubmissionStatus) -> dict[str, Any]:
             "state": item.state,
             "object": None if item.object_id is None else item.object_id.hex(),
             "block": item.block,
+            **({} if item.original is None else {"duplicates": item.original.hex()}),
             **({} if item.outcome is None else {"outcome": item.outcome}),
             **({} if item.reason is None else {"reason": item.reason}),
         }
@@ -200,6 +212,7 @@ def _described(status: SubmissionStatus) -> dict[str, Any]:
         "submission": status.submission_id.hex(),
         "confirmed": len(status.of_state("confirmed")),
         "rejected": len(status.of_state("rejected")),
+        "duplicate": len(status.of_state("duplicate")),
         "failed": len(status.of_state("failed")),
         **({} if status.reason is None else {"reason": status.reason}),
         "records": items,
@@ -207,7 +220,7 @@ def _described(status: SubmissionStatus) -> dict[str, Any]:
 
 
 def _exit_code(status: SubmissionStatus) -> int:
-    """0: all is well; 64: some records were refused; 1: some failed."""
+    """0: all is on the chain, duplicates by their originals; 64: some were refused; 1: some failed."""
     if status.of_state("failed") or not status.items:
         return 1
     return errors.ValidationFailed.exit_code if status.of_state("rejected") else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from caregrid.content import MediaType
 from caregrid.errors import (
     Conflict,
     DatabaseUnreachable,
@@ -40,6 +41,9 @@ MAX_AT_ONCE: Final = 64
 
 OPAQUE_FORMATS: Final = frozenset({RecordFormat.DICOM, RecordFormat.BINARY})
 
+#: Text that rides as BINARY and is read whole all the same.
+PARSED_MEDIA: Final = frozenset({MediaType.CDA, MediaType.HL7_V2})
+
 log = structlog.get_logger()
 
 
@@ -52,6 +56,7 @@ class Offer:
     announced: int | None  #: plaintext bytes, where the caller knows
     idempotency: bytes | None  #: SHA-256 over caller and key
     submitter: bytes | None = None  #: the account that is told of failures, beside the organisation
+    media_type: MediaType | None = None  #: one of PARSED_MEDIA; else the format says it
 
     def __post_init__(self) -> None:
         if len(self.patient_id) != PATIENT_ID_LEN:
@@ -150,7 +155,7 @@ class Intake:
 
     async def _require_room(self, offer: Offer) -> None:
         announced = offer.announced or 0
-        if announced > (limit := self._limit(offer.format)):
+        if announced > (limit := self.limit(offer)):
             raise InputTooLarge(limit=limit)
         if (refusal := await self.refusal(announced)) is not None:
             raise refusal
@@ -158,7 +163,7 @@ class Intake:
     async def _seal(self, offer: Offer, content: AsyncIterator[bytes], collector: Collector) -> NewSubmission:
         record_id, data_key = new_record_id(), new_data_key()
         sealer = Sealer(data_key, record_id)
-        async for chunk in _within(self._limit(offer.format), content):
+        async for chunk in _within(self.limit(offer), content):
             await collector.take(sealer.update(chunk))
         await collector.take(sealer.finish())
         self._room.taken(collector.length)
@@ -173,6 +178,7 @@ class Intake:
             idempotency=offer.idempotency,
             received_at=self._bench.ports.now(),
             submitter=offer.submitter,
+            media_type=offer.media_type,
         )
 
     async def _wrap(self, record_id: bytes, data_key: bytes) -> bytes:
@@ -224,9 +230,10 @@ class Intake:
         if names:
             await asyncio.to_thread(self._bench.spool.remove, names)
 
-    def _limit(self, record_format: RecordFormat) -> int:
+    def limit(self, offer: Offer) -> int:
+        """Return how many bytes of plaintext are taken: fewer of what is parsed in memory."""
         settings = self._bench.settings
-        if record_format in OPAQUE_FORMATS:
+        if offer.format in OPAQUE_FORMATS and offer.media_type is None:
             return settings.max_payload
         return min(settings.max_payload, settings.max_fhir_payload)
 
@@ -239,7 +246,7 @@ def _same(offer: Offer, known: Mapping[bytes, Submission]) -> Submission | None:
 
 
 def _require_same(asked: Offer | NewSubmission, kept: Submission) -> None:
-    if (kept.patient_id, kept.format) != (asked.patient_id, asked.format):
+    if (kept.patient_id, kept.format, kept.media_type) != (asked.patient_id, asked.format, asked.media_type):
         raise Conflict("this idempotency key was used for another patient or format; use a fresh one")
 
 

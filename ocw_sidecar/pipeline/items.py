@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from caregrid.content import MediaType
     from caregrid.records import RecordEntry, RecordFormat
     from ocw_sidecar.pipeline.states import PackState, RecordState, Stage, SubmissionState
 
@@ -44,6 +45,7 @@ class NewSubmission:
     idempotency: bytes | None  #: SHA-256 over caller and key
     received_at: datetime
     submitter: bytes | None = None  #: the 32-byte account that the caller speaks for, if he does for one
+    media_type: MediaType | None = None  #: of text that rides as BINARY; else the format says it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +59,7 @@ class Submission:
     digest: bytes
     state: SubmissionState
     reason: str | None  #: the error code it failed with
+    media_type: MediaType | None = None  #: as of NewSubmission
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +75,9 @@ class SealedSubmission:
 class AcceptedWhole:
     """The sealed submission is the record, under its own id."""
 
+    outcome: Mapping[str, Any] | None = None  #: what its submitter should know all the same
+    fingerprint: bytes | None = None  #: by which a later one that says the same is known
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RejectedWhole:
@@ -81,14 +87,24 @@ class RejectedWhole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DuplicateWhole:
+    """The submission says the same as a record that is final; its payload and key are discarded."""
+
+    original: bytes
+    outcome: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SealedPart:
-    """One valid entry of a Bundle, sealed under its own key."""
+    """One valid entry of a Bundle, or what else came of a submission, sealed under its own key."""
 
     record_id: bytes
     length: int
     digest: bytes
     payload: Payload
     wrapped_key: bytes
+    outcome: Mapping[str, Any] | None = None  #: as of AcceptedWhole
+    fingerprint: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,13 +116,25 @@ class RejectedPart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DuplicatePart:
+    """One entry of a Bundle that says the same as another record."""
+
+    record_id: bytes
+    original: bytes
+    outcome: Mapping[str, Any]
+
+
+Part = SealedPart | RejectedPart | DuplicatePart
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """A Bundle's entries, in its order."""
+    """A Bundle's entries, in its order, and what tells of them."""
 
-    parts: Sequence[SealedPart | RejectedPart]
+    parts: Sequence[Part]
 
 
-Verdict = AcceptedWhole | RejectedWhole | Parts
+Verdict = AcceptedWhole | RejectedWhole | DuplicateWhole | Parts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +148,7 @@ class RecordView:
     reason: str | None
     object_id: bytes | None
     block: int | None
+    original: bytes | None = None  #: the record that a duplicate says the same as
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

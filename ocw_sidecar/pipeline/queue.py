@@ -97,6 +97,19 @@ class Queue(ABC):
         """Turn a submission into records; return the spool files that nobody needs any more."""
 
     @abstractmethod
+    async def originals(self, fingerprints: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return the first confirmed record with each of these fingerprints, if its key is there."""
+
+    @abstractmethod
+    async def fingerprint_key(self, wrapped: bytes, *, instead_of: bytes | None = None) -> bytes:
+        """Return the wrapped key of fingerprints that all processes share; at first this one.
+
+        Args:
+            wrapped: is kept where there is none yet.
+            instead_of: one that does not open any more, in whose place `wrapped` is kept.
+        """
+
+    @abstractmethod
     async def plan_pack(self, limits: PackLimits, *, now: datetime) -> bytes | None:
         """Give sealed records places in a new pack, if one is due; return its id."""
 

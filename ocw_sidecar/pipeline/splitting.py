@@ -1,16 +1,16 @@
-"""Judges FHIR content and takes Bundles apart. Blocks: call it through `asyncio.to_thread`."""
+"""Turns what was judged into records, each sealed under a key of its own. Blocks: call it in a thread."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from caregrid.errors import InputInvalid
-from caregrid.fhir import bundle_entries, is_bundle
-from caregrid.preprocessing import Link, of_split, relations
+from caregrid.preprocessing import Link, of_pseudonyms, of_split, record_url
 from caregrid.sealed import new_data_key, new_record_id, seal
 from ocw_sidecar.pipeline.items import (
     AcceptedWhole,
+    DuplicatePart,
+    DuplicateWhole,
     InRow,
     InSpool,
     Parts,
@@ -18,44 +18,55 @@ from ocw_sidecar.pipeline.items import (
     RejectedWhole,
     SealedPart,
 )
+from ocw_sidecar.pipeline.judging import Judge, Whole, note_of, told
 from ocw_sidecar.pipeline.spool import INLINE_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from caregrid.fhir import Entry
-    from caregrid.fhir import Verdict as Judged
+    from caregrid.preprocessing import Pseudonymised
     from caregrid.records import RecordFormat
-    from ocw_sidecar.pipeline.items import Payload, Verdict
+    from ocw_sidecar.pipeline.items import Part, Payload, Verdict
+    from ocw_sidecar.pipeline.judging import Bundled, Judged, Outcome
     from ocw_sidecar.pipeline.spool import Spool
     from ocw_sidecar.ports import Ports
 
 NO_RESOURCE: Final = "this entry has no resource, so there is nothing to store"
-DUPLICATE: Final = "this entry says the same as entry {0} (counted from 0), and is stored as that only"
-NO_ENTRY: Final = "this bundle has no entries, so there is nothing to store"
+DUPLICATE_ENTRY: Final = "this entry says the same as entry {0} (counted from 0), and is stored as that only"
+DUPLICATE_RECORD: Final = "it says the same as a record of this patient that is final: {0}"
+PSEUDONYMS: Final = "identifiers were replaced as {0} says; what was done stands in {1}"
 
 
 def judge_resource(content: bytes, record_format: RecordFormat, ports: Ports, spool: Spool) -> Verdict:
-    """Judge one resource, or each entry of a Bundle whose entries stand for themselves.
+    """Judge FHIR content and turn it into records, with nothing to compare it to."""
+    judge = Judge(validator=ports.validator, now=ports.now(), pseudonyms=ports.pseudonyms)
+    return settle(judge.judge(content, record_format, None), {}, ports, spool)
 
-    A Bundle that breaks the rules of Bundles is refused as a whole. Of entries that say the same, the first
-    is kept. Where entries refer to each other by URLs that mean something in the Bundle only, a Provenance
-    comes behind them, which says what record each URL became.
+
+def settle(judged: Judged, originals: Mapping[bytes, bytes], ports: Ports, spool: Spool) -> Verdict:
+    """Turn what was judged into records.
+
+    What says the same as a final record becomes no record, and names that one. Of a Bundle's entries that say
+    the same, the first is kept. Where entries refer to each other by URLs that mean something in the Bundle
+    only, a Provenance comes behind them, which says what record each URL became. Where identifiers were
+    replaced, a Provenance says so.
+
+    Args:
+        judged: what there is.
+        originals: final records by their fingerprints.
+        ports: the key store, the time and how identifiers are replaced.
+        spool: where large records go.
     """
-    if not is_bundle(content):
-        return _judge_whole(content, record_format, ports)
-    try:
-        entries = bundle_entries(content)
-    except InputInvalid as exc:
-        return RejectedWhole(outcome=_outcome("structure", str(exc)))
-    if entries is None:
-        return _judge_whole(content, record_format, ports)
-    if not entries:
-        return RejectedWhole(outcome=_outcome("required", NO_ENTRY))
-    verdict = ports.validator.validate_bundle(content, entries, record_format)
-    if not verdict.bundle.valid:
-        return RejectedWhole(outcome=verdict.bundle.outcome)
-    return _Split(content, entries, verdict.entries, ports, spool).parts()
+    if isinstance(judged, RejectedWhole):
+        return judged
+    if not isinstance(judged, Whole):
+        return _Splitting(judged, originals, ports, spool).parts()
+    original = None if judged.fingerprint is None else originals.get(judged.fingerprint)
+    if original is not None:
+        return DuplicateWhole(original=original, outcome=_same_as_record(original))
+    if judged.pseudonyms is None:
+        return AcceptedWhole(outcome=judged.note, fingerprint=judged.fingerprint)
+    return _replaced(judged, judged.pseudonyms, _Sealing(ports, spool))
 
 
 def spool_files(verdict: Verdict) -> list[str]:
@@ -65,73 +76,113 @@ def spool_files(verdict: Verdict) -> list[str]:
     return [payload.name for payload in payloads if isinstance(payload, InSpool)]
 
 
-def _judge_whole(content: bytes, record_format: RecordFormat, ports: Ports) -> Verdict:
-    verdict = ports.validator.validate(content, record_format)
-    return AcceptedWhole() if verdict.valid else RejectedWhole(outcome=verdict.outcome)
+class _Sealing:
+    # Seals parts of one submission.
+
+    def __init__(self, ports: Ports, spool: Spool) -> None:
+        self._ports, self._spool = ports, spool
+        self.policy = "" if ports.pseudonyms is None else ports.pseudonyms.uri
+
+    def seal(
+        self,
+        record_id: bytes,
+        content: bytes,
+        note: Outcome | None = None,
+        fingerprint: bytes | None = None,
+    ) -> SealedPart:
+        data_key = new_data_key()
+        sealed = seal(data_key, record_id, content)
+        return SealedPart(
+            record_id=record_id,
+            length=len(sealed),
+            digest=hashlib.sha256(sealed).digest(),
+            payload=_keep(sealed, self._spool),
+            wrapped_key=self._ports.key_store.wrap(record_id, data_key),
+            outcome=note,
+            fingerprint=fingerprint,
+        )
+
+    def tell_of_pseudonyms(self, done: Pseudonymised, told_in: bytes, records: Sequence[bytes]) -> SealedPart:
+        text = of_pseudonyms(done.digest, self.policy, self._ports.now(), records)
+        return self.seal(told_in, text)
+
+    def tell_of_split(self, links: Sequence[Link], content: bytes) -> SealedPart:
+        text = of_split(links, hashlib.sha256(content).digest(), self._ports.now())
+        return self.seal(new_record_id(), text)
+
+    def discard(self, parts: Sequence[Part]) -> None:
+        self._spool.remove(spool_files(Parts(parts=parts)))
 
 
-class _Split:
+def _replaced(whole: Whole, done: Pseudonymised, sealing: _Sealing) -> Parts:
+    record_id, told_in = new_record_id(), new_record_id()
+    note = _with_pseudonyms(whole.note, sealing.policy, told_in)
+    record = sealing.seal(record_id, whole.content, note, whole.fingerprint)
+    try:
+        return Parts(parts=[record, sealing.tell_of_pseudonyms(done, told_in, [record_id])])
+    except BaseException:
+        sealing.discard([record])
+        raise
+
+
+class _Splitting:
     # Turns the entries of one Bundle into parts, in its order.
 
-    def __init__(
-        self,
-        content: bytes,
-        entries: Sequence[Entry],
-        verdicts: Sequence[Judged | None],
-        ports: Ports,
-        spool: Spool,
-    ) -> None:
-        self._content, self._entries, self._verdicts = content, entries, verdicts
-        self._ports, self._spool = ports, spool
-        sound = [index for index, verdict in enumerate(verdicts) if verdict is not None and verdict.valid]
-        self._relations = relations(entries, sound)
-        self._ids: dict[int, bytes] = {}
+    def __init__(self, bundle: Bundled, originals: Mapping[bytes, bytes], ports: Ports, spool: Spool) -> None:
+        self._bundle, self._originals = bundle, originals
+        self._sealing = _Sealing(ports, spool)
+        self._told_in = new_record_id()  # the record that tells of pseudonyms
+        self._ids: dict[int, bytes] = {}  # records by the entries that say what is in them
 
     def parts(self) -> Parts:
-        made: list[SealedPart | RejectedPart] = []
+        made: list[Part] = []
         try:
-            for index in range(len(self._entries)):
+            for index in range(len(self._bundle.entries)):
                 made.append(self._part(index))  # noqa: PERF401 - kept on a fault
-            if self._relations.linked:
-                made.append(self._provenance())
+            records = [part.record_id for part in made if isinstance(part, SealedPart)]
+            if self._bundle.relations.linked:
+                made.append(self._sealing.tell_of_split(self._links(), self._bundle.content))
+            if (done := self._bundle.pseudonyms) is not None and records:
+                made.append(self._sealing.tell_of_pseudonyms(done, self._told_in, records))
         except BaseException:
-            self._spool.remove(spool_files(Parts(parts=made)))
+            self._sealing.discard(made)
             raise
         return Parts(parts=made)
 
-    def _part(self, index: int) -> SealedPart | RejectedPart:
-        resource, verdict = self._entries[index].resource, self._verdicts[index]
+    def _part(self, index: int) -> Part:
+        resource, verdict = self._bundle.entries[index].resource, self._bundle.verdicts[index]
         record_id = new_record_id()
         if resource is None or verdict is None:
-            return RejectedPart(record_id=record_id, outcome=_outcome("not-supported", NO_RESOURCE))
+            return RejectedPart(record_id=record_id, outcome=told("not-supported", NO_RESOURCE))
         if not verdict.valid:
             return RejectedPart(record_id=record_id, outcome=verdict.outcome)
-        if (first := self._relations.duplicates.get(index)) is not None:
-            self._ids[index] = self._ids[first]
-            return RejectedPart(record_id=record_id, outcome=_same_as(first))
+        if (duplicate := self._duplicate(index, record_id)) is not None:
+            return duplicate
         self._ids[index] = record_id
-        return _seal(record_id, resource, self._ports, self._spool)
+        note = note_of(verdict)
+        if self._bundle.pseudonyms is not None:
+            note = _with_pseudonyms(note, self._sealing.policy, self._told_in)
+        return self._sealing.seal(record_id, resource, note, self._bundle.fingerprints.get(index))
 
-    def _provenance(self) -> SealedPart:
-        links = [
+    def _duplicate(self, index: int, record_id: bytes) -> DuplicatePart | None:
+        first = self._bundle.relations.duplicates.get(index)
+        fingerprint = self._bundle.fingerprints.get(index)
+        known = None if fingerprint is None else self._originals.get(fingerprint)
+        if first is not None:
+            original, outcome = self._ids[first], _same_as_entry(first)
+        elif known is not None:
+            original, outcome = known, _same_as_record(known)
+        else:
+            return None
+        self._ids[index] = original
+        return DuplicatePart(record_id=record_id, original=original, outcome=outcome)
+
+    def _links(self) -> list[Link]:
+        return [
             Link(full_url=url, record_id=record_id)
             for index, record_id in self._ids.items()
-            if (url := self._entries[index].full_url) is not None
+            if (url := self._bundle.entries[index].full_url) is not None
         ]
-        text = of_split(links, hashlib.sha256(self._content).digest(), self._ports.now())
-        return _seal(new_record_id(), text, self._ports, self._spool)
-
-
-def _seal(record_id: bytes, content: bytes, ports: Ports, spool: Spool) -> SealedPart:
-    data_key = new_data_key()
-    sealed = seal(data_key, record_id, content)
-    return SealedPart(
-        record_id=record_id,
-        length=len(sealed),
-        digest=hashlib.sha256(sealed).digest(),
-        payload=_keep(sealed, spool),
-        wrapped_key=ports.key_store.wrap(record_id, data_key),
-    )
 
 
 def _keep(sealed: bytes, spool: Spool) -> Payload:
@@ -147,10 +198,14 @@ def _keep(sealed: bytes, spool: Spool) -> Payload:
     return InSpool(file.name)
 
 
-def _same_as(entry: int) -> dict[str, Any]:
-    return _outcome("duplicate", DUPLICATE.format(entry), severity="information")
+def _same_as_entry(entry: int) -> Outcome:
+    return told("duplicate", DUPLICATE_ENTRY.format(entry), severity="information")
 
 
-def _outcome(code: str, text: str, *, severity: str = "error") -> dict[str, Any]:
-    issue = {"severity": severity, "code": code, "details": {"text": text}}
-    return {"resourceType": "OperationOutcome", "issue": [issue]}
+def _same_as_record(original: bytes) -> Outcome:
+    return told("duplicate", DUPLICATE_RECORD.format(record_url(original)), severity="information")
+
+
+def _with_pseudonyms(note: Outcome | None, policy: str, told_in: bytes) -> Outcome:
+    said = told("informational", PSEUDONYMS.format(policy, record_url(told_in)), severity="information")
+    return said if note is None else {**note, "issue": [*said["issue"], *note["issue"]]}

@@ -7,6 +7,7 @@
 
     record       sealed ─▶ packed ─▶ stored ─▶ anchored ─▶ confirmed
                  rejected            ▲  └◀──────┘            (not found at the finalized head: anchored anew)
+                 duplicate
                      any of packed, stored, anchored ─▶ failed ─▶ where it failed   (replayed)
 
     pack         planned ─▶ assembled ─▶ stored ─▶ anchored ─▶ closed
@@ -40,6 +41,7 @@ class RecordState(StrEnum):
     ANCHORED = "anchored"  #: its call was executed in a finalized block
     CONFIRMED = "confirmed"  #: read back at the finalized head; our copy of the bytes is gone
     REJECTED = "rejected"  #: invalid; outcome kept, payload and key discarded
+    DUPLICATE = "duplicate"  #: says the same as another record, which it names; payload and key discarded
     FAILED = "failed"  #: given up; its payload is kept and it can be replayed
 
 
@@ -80,10 +82,15 @@ OPEN_RECORD_STATES: Final = (
     RecordState.ANCHORED,
 )
 
-FINAL_RECORD_STATES: Final = (RecordState.CONFIRMED, RecordState.REJECTED, RecordState.FAILED)
+FINAL_RECORD_STATES: Final = (
+    RecordState.CONFIRMED,
+    RecordState.REJECTED,
+    RecordState.DUPLICATE,
+    RecordState.FAILED,
+)
 
 INITIAL_SUBMISSION_STATES: Final = frozenset({SubmissionState.RECEIVED})
-INITIAL_RECORD_STATES: Final = frozenset({RecordState.SEALED, RecordState.REJECTED})
+INITIAL_RECORD_STATES: Final = frozenset({RecordState.SEALED, RecordState.REJECTED, RecordState.DUPLICATE})
 INITIAL_PACK_STATES: Final = frozenset({PackState.PLANNED})
 
 SUBMISSION_TRANSITIONS: Final = frozenset(

@@ -33,6 +33,7 @@ from ocw_sidecar.settings.clock import ClockSettings
 from ocw_sidecar.settings.database import DatabaseSettings
 from ocw_sidecar.settings.notifications import NotificationSettings
 from ocw_sidecar.settings.redis import RedisSettings
+from ocw_sidecar.settings.storage import StorageSettings
 from ocw_sidecar.settings.workers import WorkersSettings
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ MIB: Final = 1 << 20
 CESS_SEGMENT_SIZE: Final = 32 * MIB
 #: Validation parses FHIR in memory, which takes about ten times the text.
 MAX_FHIR_SIZE: Final = 64 * MIB
+#: Beside the first; every one of them is tried before an upload is put off.
+MAX_GATEWAYS: Final = 15
 #: The chain's bound on one object's records is checked there; this one keeps planning a pack short.
 MAX_PACK_RECORDS: Final = 16_384
 
@@ -59,6 +62,7 @@ def _listed(value: Any) -> Any:
 
 
 Account = Annotated[bytes, BeforeValidator(_account), Field(min_length=32, max_length=32)]
+Gateways = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(max_length=MAX_GATEWAYS)]
 Urls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -80,6 +84,7 @@ class Settings(BaseSettings):
 
     chain_urls: Urls = ("ws://127.0.0.1:9944",)
     gateway_url: str = "http://127.0.0.1:8080"
+    gateway_urls: Gateways = ()  #: further gateways of the same network, or all when `gateway_url` is not set
     territory: str = "caregrid"  #: the CESS territory that objects are stored in
     operator_file: Path | None = None  #: the operator's identity; by default in the home folder
     key_store_file: Path | None = None  #: the custodian's master key; by default in the home folder
@@ -107,6 +112,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     notifications: NotificationSettings = NotificationSettings()
     redis: RedisSettings = RedisSettings()
+    storage: StorageSettings = StorageSettings()
     workers: WorkersSettings = WorkersSettings()
 
     @classmethod
@@ -149,6 +155,13 @@ class Settings(BaseSettings):
                 "set trust_network = true only behind a proxy that ends TLS"
             )
         return self
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """The storage gateways, the preferred one first."""
+        named = "gateway_url" in self.model_fields_set or not self.gateway_urls
+        first = (self.gateway_url,) if named else ()
+        return tuple(dict.fromkeys((*first, *self.gateway_urls)))
 
     @property
     def operator_path(self) -> Path:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import ByteSize, Field, PositiveFloat, PositiveInt
+from typing import Self
 
+from pydantic import ByteSize, Field, PositiveFloat, PositiveInt, model_validator
+
+from caregrid.storage.health import CRITICAL_HEALTH, WANTED_NODES, WANTED_REPLICAS
 from ocw_sidecar.settings.part import Part
+from ocw_sidecar.settings.validation import ValidationSettings
 
 MIB = 1 << 20
-
-
-class ValidationSettings(Part):
-    """Judges what came in."""
-
-    batch: int = Field(default=128, ge=1, le=4096)  #: submissions in one run
-    at_once: int = Field(default=4, ge=1, le=64)  #: of these
-    large_text: ByteSize = Field(default=ByteSize(MIB), ge=1)  #: of texts above this one at a time
 
 
 class KeyDeliverySettings(Part):
@@ -38,10 +34,18 @@ class StorageHealthSettings(Part):
     sample: int = Field(default=32, ge=1, le=1024)  #: objects in one run
     at_once: int = Field(default=4, ge=1, le=64)
     timeout_s: PositiveFloat = 30.0  #: for one object
-    min_replicas: PositiveInt = 3  #: fewer whole copies' worth are trouble
-    min_nodes: PositiveInt = 12  #: fewer distinct storage nodes are trouble
-    repair_below: float = Field(default=0.5, ge=0, le=1)  #: health; repaired at once, else when seen twice
+    min_replicas: PositiveFloat = WANTED_REPLICAS  #: fewer copies' worth are trouble
+    end_replicas: PositiveFloat | None = None  #: trouble ends at this many; by default at `min_replicas`
+    min_nodes: PositiveInt = WANTED_NODES  #: fewer distinct storage nodes are trouble
+    repair_below: float = Field(default=CRITICAL_HEALTH, ge=0, le=1)  #: repaired at once, else seen twice
     repair_timeout_s: PositiveFloat = 600.0  #: for one object
+    repair_again_blocks: int = Field(default=600, ge=0)  #: before an object is repaired once more
+
+    @model_validator(mode="after")
+    def _require_order(self) -> Self:
+        if self.end_replicas is not None and self.end_replicas < self.min_replicas:
+            raise ValueError("end_replicas is below min_replicas, so trouble would end before it begins")
+        return self
 
 
 class IntegritySettings(Part):

@@ -18,6 +18,7 @@ from ocw_sidecar.workers.loop import Worker
 from ocw_sidecar.workers.notifications import NotificationStep
 from ocw_sidecar.workers.pipeline import shared_steps, submitting_steps
 from ocw_sidecar.workers.purge import PurgeJob
+from ocw_sidecar.workers.removal import RemovalStep
 from ocw_sidecar.workers.storage_health import StorageHealthWorker
 from ocw_sidecar.workers.wall import WallClock
 
@@ -44,6 +45,7 @@ WORKERS: Final = (
     "registration",
     "key-delivery",
     "expiry",
+    "removal",
     "integrity",
     "storage-health",
     "notifications",
@@ -101,6 +103,7 @@ class Crew:
             ("registration", RegisterStep(bench, tools.patients)),
             (KeyDeliveryStep.name, KeyDeliveryStep(desk)),
             (ExpiryStep.name, ExpiryStep(desk)),
+            (RemovalStep.name, RemovalStep(desk)),
         ]
         self.intervals: Mapping[IntervalWorker, int] = {
             IntegrityWorker(desk): settings.clock.integrity_every,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.clock.port import BlockLog
     from ocw_sidecar.ledger.port import Ledger
     from ocw_sidecar.ledger.restoring import Restorer
+    from ocw_sidecar.ledger.storage import StorageBook
     from ocw_sidecar.metrics import Metrics
     from ocw_sidecar.notifications.port import Notices
     from ocw_sidecar.pipeline.bench import Bench
@@ -23,6 +24,7 @@ class Desk:
     block_log: BlockLog
     ledger: Ledger
     restorer: Restorer
+    storage: StorageBook
     controls: Controls
     notices: Notices
     metrics: Metrics

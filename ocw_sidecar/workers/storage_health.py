@@ -1,96 +1,84 @@
-"""Looks how well a sample of our objects is stored, and reports it on the chain.
+"""Looks how well a sample of our objects is stored, reports it on the chain, and has repaired what lost much.
 
-A sample is half the objects that have gone unlooked at for longest, so that each gets its turn, and half
-drawn by chance with their ages as weights, so that nobody knows which come next. Where the network does not
-tell how many fragments live, nothing is reported but that an object is gone: a health that was not measured
-would be an invention.
-
-What has lost too much is repaired: at once where little is left, else when the look before found it so, too,
-for a storage node that restarts is back before long and repairing costs a read of the whole object.
+Where the network does not tell how many fragments live, nothing is reported but that an object is gone: a
+health that was not measured would be an invention. What is in trouble is looked at again in each run until it
+is sound.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from random import SystemRandom
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import structlog
 
 from caregrid.chain.calls import MAX_BATCH, report_storage_health
-from caregrid.chain.port import FULL_HEALTH, HealthReport
+from caregrid.chain.port import HealthReport
 from caregrid.errors import CaregridError, StorageUnreachable
+from caregrid.storage.health import GONE, Health, health_of
 from ocw_sidecar.notifications.items import NoticeKind, notice
 from ocw_sidecar.pipeline.faults import reason_of
+from ocw_sidecar.workers import storage_sample, storage_territory
 from ocw_sidecar.workers.intervals import IntervalWorker
+from ocw_sidecar.workers.storage_course import Course, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from caregrid.storage import ObjectStat, Placement, Repair
-    from ocw_sidecar.ledger.items import KnownObject
+    from caregrid.storage import ObjectStat, Repair
     from ocw_sidecar.notifications.items import Notice
     from ocw_sidecar.workers.desk import Desk
 
-#: Candidates drawn for each object that is chosen by its age.
-DRAWS: Final = 4
 #: The same trouble is told again after a day of two-second blocks.
 TELL_AGAIN_BLOCKS: Final = 43_200
-
-_random: Final = SystemRandom()
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Look:
+    object_id: bytes
+    health: Health
+    verdict: Verdict
+
+
 class StorageHealthWorker(IntervalWorker):
-    """Measures, reports, and tells of trouble."""
+    """Measures, reports, tells of trouble, and repairs."""
 
     name: ClassVar[str] = "storage-health"
 
     def __init__(self, desk: Desk) -> None:
         self._desk, self._ports = desk, desk.bench.ports
         self._settings = desk.bench.settings.workers.storage_health
+        self._course = Course.of(self._settings)
 
     async def run(self, height: int) -> Mapping[str, int]:
-        """Look at a sample of objects.
+        """Look at a sample of objects, and at the territory.
 
         Raises:
-            StorageUnreachable: not one of them could be looked at.
+            StorageUnreachable: not one of the objects could be looked at.
         """
-        sample = await self._sample(height)
-        found = await self._measure_all([each.object_id for each in sample])
+        size, book = self._settings.sample, self._desk.storage
+        sample = await storage_sample.choose(self._desk.ledger, book, size=size, height=height)
+        found = await self._measure_all(sample)
         if sample and not found:
             raise StorageUnreachable("no object could be looked at")
-        reports = [
-            report
-            for object_id, stat in found.items()
-            if (report := health_report(object_id, stat)) is not None
-        ]
-        bad = [report for report in reports if self._is_trouble(report)]
-        due = [report.object_id for report in bad if await self._is_due(report, height)]
-        reported = await self._report(reports, height)
-        await self._desk.ledger.note_looked(list(found), height)
-        await self._desk.notices.add([self._trouble(report, height) for report in bad])
-        repaired = await self._repair_all(due)
+        looks = await self._judge(found, height)
+        reported = await self._report([_report_of(each.object_id, each.health) for each in looks], height)
+        await self._note(list(found), looks, height)
+        await self._tell(looks, height)
+        repaired = await self._repair_all([each for each in looks if each.verdict.repair], height)
         reported += await self._report(repaired, height)
+        await self._measure_ourselves(looks)
         return {
             "looked": len(found),
             "unreachable": len(sample) - len(found),
-            "untold": len(found) - len(reports),
+            "untold": len(found) - len(looks),
             "reported": reported,
-            "troubled": len(bad),
+            "troubled": sum(each.verdict.in_trouble for each in looks),
             "repaired": len(repaired),
         }
-
-    async def _sample(self, height: int) -> list[KnownObject]:
-        size = self._settings.sample
-        chosen = {each.object_id: each for each in await self._desk.ledger.longest_unlooked((size + 1) // 2)}
-        pivots = [secrets.token_bytes(32) for _ in range(DRAWS * size)]
-        drawn = {each.object_id: each for each in await self._desk.ledger.objects_near(pivots)}
-        others = [each for object_id, each in drawn.items() if object_id not in chosen]
-        picked = weighted_sample(others, [height - each.looked_at for each in others], size - len(chosen))
-        return [*chosen.values(), *picked]
 
     async def _measure_all(self, object_ids: Sequence[bytes]) -> dict[bytes, ObjectStat | None]:
         found: dict[bytes, ObjectStat | None] = {}
@@ -108,6 +96,14 @@ class StorageHealthWorker(IntervalWorker):
             for object_id in object_ids:
                 group.create_task(measure(object_id))
         return found
+
+    async def _judge(self, found: Mapping[bytes, ObjectStat | None], height: int) -> list[_Look]:
+        known, looks = await self._desk.storage.troubles(list(found)), []
+        for object_id, stat in found.items():
+            if (health := measured(stat)) is not None:
+                verdict = self._course.judge(health, known.get(object_id), height)
+                looks.append(_Look(object_id=object_id, health=health, verdict=verdict))
+        return looks
 
     async def _report(self, reports: Sequence[HealthReport], height: int) -> int:
         """Report what is not reported yet: a run that was cut short may have got that far."""
@@ -131,22 +127,27 @@ class StorageHealthWorker(IntervalWorker):
             and (last.health, last.replicas, last.nodes) == told
         )
 
-    async def _is_due(self, report: HealthReport, height: int) -> bool:
-        """Tell whether an object in trouble is to be repaired now, going by what was reported last."""
-        if report.health < self._settings.repair_below * FULL_HEALTH:
-            return True
-        stored = await self._ports.chain.stored_object(report.object_id)
-        last = None if stored is None else stored.health
-        if last is None or last.reported_at > height:
-            return False
-        return last.replicas < self._settings.min_replicas or last.nodes < self._settings.min_nodes
+    async def _note(self, looked: Sequence[bytes], looks: Sequence[_Look], height: int) -> None:
+        await self._desk.ledger.note_looked(looked, height)
+        troubled = [each.object_id for each in looks if each.verdict.in_trouble]
+        sound = [each.object_id for each in looks if not each.verdict.in_trouble]
+        await self._desk.storage.note_looks(troubled=troubled, sound=sound, height=height)
 
-    async def _repair_all(self, object_ids: Sequence[bytes]) -> list[HealthReport]:
+    async def _tell(self, looks: Sequence[_Look], height: int) -> None:
+        day = height - height % TELL_AGAIN_BLOCKS
+        told = [self._trouble(each, day) for each in looks if each.verdict.in_trouble]
+        await self._desk.notices.add([*told, *await storage_territory.look(self._desk, day=day)])
+
+    async def _repair_all(self, looks: Sequence[_Look], height: int) -> list[HealthReport]:
         """Repair one object after the other; return how those are that could be."""
-        attempts = [(object_id, await self._repair(object_id)) for object_id in object_ids]
-        return [
-            health_of(object_id, repair.placement) for object_id, repair in attempts if repair is not None
-        ]
+        reports = []
+        for each in looks:
+            # Noted before it is begun: one that takes this process down is not begun again at once.
+            await self._desk.storage.note_repair(each.object_id, height)
+            repair = await self._repair(each.object_id)
+            if repair is not None:
+                reports.append(_report_of(each.object_id, health_of(repair.placement)))
+        return reports
 
     async def _repair(self, object_id: bytes) -> Repair | None:
         try:
@@ -159,45 +160,35 @@ class StorageHealthWorker(IntervalWorker):
             log.info("object_repaired", object=object_id.hex(), rebuilt=repair.rebuilt)
         return repair
 
-    def _is_trouble(self, report: HealthReport) -> bool:
-        return report.replicas < self._settings.min_replicas or report.nodes < self._settings.min_nodes
+    async def _measure_ourselves(self, looks: Sequence[_Look]) -> None:
+        troubled, removals = await self._desk.storage.counts()
+        worst = min((each.health.value for each in looks), default=None)
+        self._desk.metrics.storage(troubled=troubled, removals=removals, worst_health=worst)
 
-    def _trouble(self, report: HealthReport, height: int) -> Notice:
+    def _trouble(self, look: _Look, day: int) -> Notice:
         return notice(
             NoticeKind.STORAGE_TROUBLE,
             self._desk.organisation,
             self._ports.now(),
-            object=report.object_id.hex(),
-            health=report.health,
-            replicas=report.replicas,
-            nodes=report.nodes,
-            block=height - height % TELL_AGAIN_BLOCKS,
+            object=look.object_id.hex(),
+            health=look.health.parts_per_million,
+            replicas=look.health.whole_replicas,
+            nodes=look.health.nodes,
+            block=day,
         )
 
 
-def health_report(object_id: bytes, stat: ObjectStat | None) -> HealthReport | None:
-    """Return what a look came to; None where the network did not tell.
-
-    Health counts the fragments that live beyond those that are needed, replicas the whole copies' worth.
-    """
+def measured(stat: ObjectStat | None) -> Health | None:
+    """Return what a look came to; None where the network did not tell."""
     if stat is None:
-        return HealthReport(object_id=object_id, health=0, replicas=0, nodes=0)
-    return None if stat.placement is None else health_of(object_id, stat.placement)
+        return GONE
+    return None if stat.placement is None else health_of(stat.placement)
 
 
-def health_of(object_id: bytes, placement: Placement) -> HealthReport:
-    """Return what a placement comes to; see `health_report`."""
-    spare = max(0, placement.living - placement.needed)
+def _report_of(object_id: bytes, health: Health) -> HealthReport:
     return HealthReport(
         object_id=object_id,
-        health=FULL_HEALTH * spare // (placement.total - placement.needed),
-        replicas=placement.living // placement.needed,
-        nodes=placement.nodes,
+        health=health.parts_per_million,
+        replicas=health.whole_replicas,
+        nodes=health.nodes,
     )
-
-
-def weighted_sample(items: Sequence[KnownObject], weights: Sequence[int], count: int) -> list[KnownObject]:
-    """Return up to `count` distinct items, drawn by weight (Efraimidis and Spirakis, 2006)."""
-    keyed = [(_random.random() ** (1.0 / max(1, weight)), number) for number, weight in enumerate(weights)]
-    best = sorted(keyed, reverse=True)[: max(0, count)]
-    return [items[number] for _, number in best]

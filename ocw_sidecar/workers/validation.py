@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from prometheus_client import Counter
 
 from ocw_sidecar.pipeline.steps import ValidateStep, ValidationLimits
-from ocw_sidecar.pipeline.steps.validate import count_accepted, count_rejected
+from ocw_sidecar.pipeline.steps.validate import count_accepted, count_duplicates, count_rejected
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -29,7 +29,11 @@ class ValidationStep(ValidateStep):
         """Take the settings; count in a registry, if there is one."""
         settings = bench.settings.workers.validation
         limits = ValidationLimits(
-            batch=settings.batch, at_once=settings.at_once, large_text=int(settings.large_text)
+            batch=settings.batch,
+            at_once=settings.at_once,
+            large_text=int(settings.large_text),
+            deduplicate=settings.deduplicate,
+            require_answers=settings.terminology_required,
         )
         super().__init__(bench, limits, self._count)
         self._records = Counter(
@@ -39,3 +43,4 @@ class ValidationStep(ValidateStep):
     def _count(self, verdict: Verdict) -> None:
         self._records.labels("accepted").inc(count_accepted(verdict))
         self._records.labels("rejected").inc(count_rejected(verdict))
+        self._records.labels("duplicate").inc(count_duplicates(verdict))

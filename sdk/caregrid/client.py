@@ -21,13 +21,14 @@ from caregrid.keys import Identity, unwrap_data_key, wrap_data_key
 from caregrid.profile import Profile
 from caregrid.records import PATIENT_ID_LEN, RecordFormat
 from caregrid.sealed import Opener
-from caregrid.storage import DeossStore
+from caregrid.storage.failover import open_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
     from pathlib import Path
 
     from caregrid.chain import Chain, Grant, Receipt, Record, Submitter
+    from caregrid.content import MediaType
     from caregrid.feed import FeedEvent
     from caregrid.preferences import ChannelChoice, ChannelStatus
     from caregrid.statuses import BatchAnswer, BatchItem, FoundRecord, SubmissionStatus
@@ -77,7 +78,7 @@ class EmrClient:
             identity=identity,
             chain=SubstrateChain(profile.chain_urls),
             submitter=SubstrateSubmitter(profile.chain_urls, account=account, sign=sign),
-            store=DeossStore(profile.gateway_url, account=account, sign=sign),
+            store=open_store(profile.gateways, account, sign, profile.territory),
             organisation=profile.organisation,
             sidecar=_sidecar(profile, identity),
         )
@@ -119,6 +120,7 @@ class EmrClient:
         *,
         patient_id: bytes,
         format: RecordFormat = RecordFormat.FHIR_R4_JSON,  # noqa: A002 - the field's name
+        media_type: MediaType | None = None,
         idempotency_key: str | None = None,
         timeout_s: float = SETTLE_TIMEOUT_S,
     ) -> SubmissionStatus:
@@ -128,6 +130,7 @@ class EmrClient:
             content: the bytes, or the path of a file.
             patient_id: 32 bytes, as registered.
             format: what the content is.
+            media_type: CDA or HL7_V2, of BINARY content that is to be examined as such.
             idempotency_key: sending the same key again returns the same submission (managed way only).
             timeout_s: how long to wait; after that the records are safe, but not all anchored.
 
@@ -139,9 +142,14 @@ class EmrClient:
         """
         await asyncio.to_thread(require_content, content)
         if self.sidecar is None:
-            return await self._submit_directly(content, patient_id, format)
+            return await self._submit_directly(content, patient_id, format, media_type)
         submission_id = await self.hand_over(
-            self.sidecar, content, patient_id=patient_id, format=format, idempotency_key=idempotency_key
+            self.sidecar,
+            content,
+            patient_id=patient_id,
+            format=format,
+            media_type=media_type,
+            idempotency_key=idempotency_key,
         )
         return await self.sidecar.wait(submission_id, timeout_s=timeout_s)
 
@@ -152,6 +160,7 @@ class EmrClient:
         *,
         patient_id: bytes,
         format: RecordFormat,  # noqa: A002 - the field's name
+        media_type: MediaType | None = None,
         idempotency_key: str | None = None,
     ) -> bytes:
         """Hand content of a registered patient to a sidecar; return the submission's id once it is durable.
@@ -161,17 +170,26 @@ class EmrClient:
         if await self.chain.patient(patient_id) is None:
             raise errors.PatientUnknown
         return await sidecar.submit(
-            content, patient_id=patient_id, format=format, idempotency_key=idempotency_key
+            content,
+            patient_id=patient_id,
+            format=format,
+            media_type=media_type,
+            idempotency_key=idempotency_key,
         )
 
     async def _submit_directly(
-        self, content: bytes | Path, patient_id: bytes, record_format: RecordFormat
+        self,
+        content: bytes | Path,
+        patient_id: bytes,
+        record_format: RecordFormat,
+        media_type: MediaType | None,
     ) -> SubmissionStatus:
         await self.publish_encryption_key()
         return await direct.submit(
             content,
             patient_id=patient_id,
             record_format=record_format,
+            media_type=media_type,
             identity=self.identity,
             chain=self.chain,
             submitter=self.submitter,

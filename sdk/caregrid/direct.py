@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from caregrid import errors
 from caregrid.chain import Inline, RecordScope, calls
+from caregrid.content import examine, is_grave, outcome
 from caregrid.fhir import FhirValidator, is_bundle
 from caregrid.intake import ItemStatus, SubmissionStatus
 from caregrid.keys import wrap_data_key
@@ -23,6 +24,7 @@ from caregrid.sealed import new_data_key, new_record_id, seal, seal_file
 
 if TYPE_CHECKING:
     from caregrid.chain import Chain, EncryptionKey, Submitter
+    from caregrid.content import MediaType
     from caregrid.keys import Identity
     from caregrid.storage import ObjectStore
 
@@ -44,6 +46,7 @@ async def submit(
     chain: Chain,
     submitter: Submitter,
     store: ObjectStore,
+    media_type: MediaType | None = None,
 ) -> SubmissionStatus:
     """Store one record in an object of its own and return its status, already final.
 
@@ -51,7 +54,7 @@ async def submit(
         ValidationFailed: the content does not conform; nothing was stored.
         InputInvalid: it is a Bundle to be taken apart, which only a sidecar does.
     """
-    await asyncio.to_thread(_require_valid, content, record_format)
+    await asyncio.to_thread(_require_valid, content, record_format, media_type)
     key = await chain.encryption_key(identity.account)
     if key is None:
         raise errors.NoEncryptionKey("register an encryption key with `publish_encryption_key` first")
@@ -82,8 +85,10 @@ async def submit(
     return SubmissionStatus(submission_id=record_id, state="validated", settled=True, items=[item])
 
 
-def _require_valid(content: bytes | Path, record_format: RecordFormat) -> None:
+def _require_valid(content: bytes | Path, record_format: RecordFormat, media_type: MediaType | None) -> None:
     if record_format is RecordFormat.BINARY:
+        if media_type is not None:
+            _require_form(content, media_type)
         return
     data = content if isinstance(content, bytes) else _read(content, record_format)
     if record_format in _FHIR and is_bundle(data):
@@ -91,6 +96,13 @@ def _require_valid(content: bytes | Path, record_format: RecordFormat) -> None:
     verdict = FhirValidator().validate(data, record_format)
     if not verdict.valid:
         raise errors.ValidationFailed(outcome=verdict.outcome)
+
+
+def _require_form(content: bytes | Path, media_type: MediaType) -> None:
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    issues = examine(data, media_type)
+    if any(is_grave(issue.rule.severity) for issue in issues):
+        raise errors.ValidationFailed(outcome=outcome(issues))
 
 
 def _read(path: Path, record_format: RecordFormat) -> bytes:

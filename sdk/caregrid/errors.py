@@ -9,6 +9,7 @@
     │   │   └── CallLapsed
     │   ├── ChainBusy
     │   ├── StorageUnreachable
+    │   ├── TerritoryUnusable
     │   ├── SidecarUnreachable
     │   ├── QueueFull
     │   ├── DiskLow
@@ -16,12 +17,14 @@
     │   ├── ContentStalled
     │   ├── DatabaseUnreachable
     │   ├── ChannelUnreachable
+    │   ├── TerminologyUnreachable
     │   └── NotYetAnchored
     └── Fatal                       the same call will fail again; the message says what to change
         ├── InputInvalid
         │   ├── InputMissing
         │   ├── InputEmpty
         │   ├── InputTooLarge
+        │   │   └── ObjectTooLarge
         │   ├── JsonBroken
         │   ├── MediaTypeUnsupported
         │   ├── DefinitionUnusable
@@ -127,6 +130,13 @@ class StorageUnreachable(Recoverable):
     exit_code = 30
 
 
+class TerritoryUnusable(Recoverable):
+    """The storage territory is missing, expired or full; buy, renew or expand it, then what waits goes on."""
+
+    code = "TERRITORY_UNUSABLE"
+    exit_code = 31
+
+
 class SidecarUnreachable(Recoverable):
     """The sidecar did not answer; start it with `caregrid sidecar run` or check its URL."""
 
@@ -160,6 +170,13 @@ class ChannelUnreachable(Recoverable):
 
     code = "CHANNEL_UNREACHABLE"
     exit_code = 46
+
+
+class TerminologyUnreachable(Recoverable):
+    """The terminology server did not answer; check that it runs and its URL is right, or require it not."""
+
+    code = "TERMINOLOGY_UNREACHABLE"
+    exit_code = 49
 
 
 class RateLimited(Recoverable):
@@ -230,6 +247,13 @@ class InputTooLarge(InputInvalid):
             message = f"the input is larger than the limit of {limit} bytes"
         super().__init__(message)
         self.limit = limit
+
+
+class ObjectTooLarge(InputTooLarge):
+    """The object would have more than 1,000 segments of 32 MiB (31.25 GiB); split it."""
+
+    code = "OBJECT_TOO_LARGE"
+    exit_code = 68
 
 
 class JsonBroken(InputInvalid):

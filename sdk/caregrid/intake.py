@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from caregrid.content import MediaType
     from caregrid.keys import Identity
 
 __all__ = ["BatchAnswer", "BatchItem", "ItemStatus", "SidecarClient", "SubmissionStatus"]
@@ -65,15 +66,25 @@ class SidecarClient(FeedReader, PreferenceKeeper):
         *,
         patient_id: bytes,
         format: RecordFormat,  # noqa: A002 - the field's name
+        media_type: MediaType | None = None,
         idempotency_key: str | None = None,
     ) -> bytes:
         """Hand content over and return the submission's 16-byte id once it is durable.
 
+        Args:
+            content: the bytes, or a file.
+            patient_id: whose it is.
+            format: as the chain has it.
+            media_type: what BINARY content is, where it is to be examined: CDA or HL7_V2.
+            idempotency_key: sending the same key again returns the same submission.
+
         Raises:
             SidecarUnreachable: no answer; with an idempotency key it is safe to send again.
+            ValidationFailed: the content does not begin as content of its type does.
+            InputInvalid: content of this format has no such media type.
             InputEmpty, InputTooLarge, QueueFull, DiskLow, RateLimited, Unauthorised: as the sidecar says.
         """
-        headers = {"X-CareGrid-Patient": patient_id.hex(), "Content-Type": _CONTENT_TYPES[format]}
+        headers = {"X-CareGrid-Patient": patient_id.hex(), "Content-Type": _content_type(format, media_type)}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
         answer = await self.transport.json("POST", "/v1/submissions", headers=headers, content=content)
@@ -261,6 +272,14 @@ class SidecarClient(FeedReader, PreferenceKeeper):
             if page["next"] is None:
                 return
             place = {cursor: page["next"]}
+
+
+def _content_type(record_format: RecordFormat, media_type: MediaType | None) -> str:
+    if media_type is None:
+        return _CONTENT_TYPES[record_format]
+    if record_format is not RecordFormat.BINARY:
+        raise errors.InputInvalid("a media type is named for BINARY content only; other formats say theirs")
+    return media_type.value
 
 
 def _batches(items: Iterable[BatchItem]) -> Iterator[list[bytes]]:

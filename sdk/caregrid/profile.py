@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from caregrid.errors import CaregridError, ConfigInvalid
 from caregrid.keys import decode_account
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+#: The territory that CareGrid stores in unless it is told otherwise.
+DEFAULT_TERRITORY: Final = "caregrid"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +27,13 @@ class Profile:
     organisation: bytes | None = None  #: the account that this program may act for
     sidecar_url: str | None = None
     token_file: Path | None = None
+    gateway_urls: tuple[str, ...] = ()  #: further gateways of the same storage network
+    territory: str = DEFAULT_TERRITORY  #: what objects are stored in
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """The storage gateways, the preferred one first."""
+        return tuple(dict.fromkeys((self.gateway_url, *self.gateway_urls)))
 
     @classmethod
     def load(cls, path: Path) -> Profile:
@@ -57,4 +67,6 @@ def _profile(values: dict[str, Any], folder: Path) -> Profile:
         organisation=decode_account(values["organisation"]) if "organisation" in values else None,
         sidecar_url=values.get("sidecar_url"),
         token_file=folder / values["token_file"] if "token_file" in values else None,
+        gateway_urls=tuple(values.get("gateway_urls", ())),
+        territory=str(values.get("territory", DEFAULT_TERRITORY)),
     )

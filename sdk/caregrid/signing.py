@@ -31,6 +31,7 @@ ALGORITHM: Final = "sr25519"
 #: Headers that change what a request means; one that is sent is signed.
 COVERED_HEADERS: Final = (
     "content-digest",
+    "content-encoding",
     "content-type",
     "idempotency-key",
     "last-event-id",

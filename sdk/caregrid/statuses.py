@@ -17,11 +17,12 @@ class ItemStatus:
 
     record_id: bytes
     ordinal: int  #: place in the submission, from 0
-    state: str  #: as in the sidecar's state machine; `confirmed`, `rejected` and `failed` are final
+    state: str  #: as in the sidecar's state machine; `confirmed`, `rejected`, `duplicate`, `failed` are final
     object_id: bytes | None
     block: int | None  #: the finalized block that anchors it
-    outcome: dict[str, Any] | None  #: FHIR OperationOutcome of a rejected record
+    outcome: dict[str, Any] | None  #: FHIR OperationOutcome: why it is refused, or what else is to be known
     reason: str | None  #: why it failed
+    original: bytes | None = None  #: of a duplicate: the record that it says the same as
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,7 @@ class SubmissionStatus:
 
     submission_id: bytes
     state: str
-    settled: bool  #: every record is confirmed, rejected or failed
+    settled: bool  #: every record is confirmed, rejected, a duplicate or failed
     items: Sequence[ItemStatus]
     reason: str | None = None
 
@@ -100,6 +101,7 @@ def item_status(item: Mapping[str, Any]) -> ItemStatus:
         block=item["block"],
         outcome=item.get("outcome"),
         reason=item.get("reason"),
+        original=None if item.get("original") is None else bytes.fromhex(item["original"]),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from caregrid.chain import Grant, Receipt, Record
+    from caregrid.content import MediaType
     from caregrid.feed import FeedEvent
     from caregrid.preferences import ChannelChoice, ChannelStatus
     from caregrid.statuses import BatchAnswer, BatchItem, FoundRecord, SubmissionStatus
@@ -58,6 +59,7 @@ class EmrClient:
         *,
         patient_id: bytes,
         format: RecordFormat = RecordFormat.FHIR_R4_JSON,  # noqa: A002 - the field's name
+        media_type: MediaType | None = None,
         idempotency_key: str | None = None,
         timeout_s: float = SETTLE_TIMEOUT_S,
     ) -> SubmissionStatus:
@@ -67,6 +69,7 @@ class EmrClient:
                 content,
                 patient_id=patient_id,
                 format=format,
+                media_type=media_type,
                 idempotency_key=idempotency_key,
                 timeout_s=timeout_s,
             )

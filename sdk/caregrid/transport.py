@@ -55,6 +55,7 @@ _ERRORS: Final = {
         errors.RequestReplayed,
         errors.ScopeMissing,
         errors.Unauthorised,
+        errors.ValidationFailed,
     )
 }
 
@@ -160,6 +161,9 @@ def fault_of(answer: Mapping[str, Any], retry_after: str | None = None) -> error
     kind = _ERRORS.get(str(answer.get("code")), errors.Fatal)
     if kind is errors.RateLimited and retry_after is not None and retry_after.isdecimal():
         return errors.RateLimited(message, retry_after_s=int(retry_after))
+    if kind is errors.ValidationFailed:
+        outcome = answer.get("outcome")
+        return errors.ValidationFailed(message, outcome=outcome if isinstance(outcome, dict) else None)
     return kind(message)
 
 

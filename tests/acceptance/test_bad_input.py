@@ -45,9 +45,17 @@ def test_an_empty_file(network: Network, tmp_path: Path) -> None:
     assert (67, "INPUT_EMPTY") == (answer.exit_code, answer.error["error"])
 
 
-@pytest.mark.parametrize(
-    "content", ['{"resourceType": "Patient"', "not JSON", "[]", '{"resourceType": "Nobody"}']
-)
+@pytest.mark.parametrize("content", ["not JSON", "[]", "<ClinicalDocument/>"])
+def test_content_that_is_not_what_it_says(network: Network, tmp_path: Path, content: str) -> None:
+    """It is refused at the door, with an OperationOutcome and the same exit code as what is judged later."""
+    file = tmp_path / "broken.json"
+    file.write_text(content)
+    answer = network.run("emr", "submit", file, "--json")
+    assert (64, "VALIDATION_FAILED") == (answer.exit_code, answer.error["error"])
+    assert "OperationOutcome" == answer.error["outcome"]["resourceType"]
+
+
+@pytest.mark.parametrize("content", ['{"resourceType": "Patient"', '{"resourceType": "Nobody"}'])
 def test_broken_json_and_unknown_resources(network: Network, tmp_path: Path, content: str) -> None:
     """They are refused with an OperationOutcome, and exit code 64."""
     file = tmp_path / "broken.json"

@@ -89,6 +89,14 @@ def test_a_bundle_is_taken_apart_and_its_bad_entry_refused(network: Network, tmp
     assert "Bundle.entry[2].resource.gender" in json.dumps(refused["outcome"])
 
 
+def test_what_is_there_is_not_stored_twice(network: Network, observation: Path) -> None:
+    """Handed in again for the same patient, a record is named that says the same; that is no failure."""
+    first = network.submit(observation)
+    again = network.run("emr", "submit", observation, "--patient", first["patient"], "--json")
+    assert (0, 0, 1) == (again.exit_code, again.json["confirmed"], again.json["duplicate"])
+    assert first["records"][0]["record"] == again.json["records"][0]["duplicates"]
+
+
 def test_a_file_over_one_segment_survives_lost_nodes(network: Network, tmp_path: Path) -> None:
     """40 MiB come back with a third of the storage nodes dead; the nodes are then brought back."""
     file, copy = tmp_path / "scan.bin", tmp_path / "copy.bin"

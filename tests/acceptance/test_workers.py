@@ -105,4 +105,6 @@ def test_doctor_looks_at_the_sidecar_too(network: Network) -> None:
     checks = {each["check"]: each for each in answer.json["checks"]}
     assert 0 == answer.exit_code, json.dumps(checks)
     expected = {"configuration", "disk", "keys", "chain", "balance", "role", "storage", "wall clock"}
-    assert expected | {"sidecar", "clock", "workers"} == set(checks)
+    expected |= {"storage nodes", "territory", "chain endpoints", "validation"}
+    gateway = f"gateway {network.devnet.storage.gateway_url}"
+    assert expected | {gateway, "sidecar", "clock", "workers"} == set(checks)

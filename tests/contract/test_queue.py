@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from caregrid.content import MediaType
 from caregrid.records import RecordFormat
 from caregrid.sealed import new_record_id
 from ocw_sidecar.adapters.sql import SqlQueue, packs, submissions
@@ -18,6 +19,8 @@ from ocw_sidecar.pipeline.items import (
     AcceptedWhole,
     Anchoring,
     Confirmation,
+    DuplicatePart,
+    DuplicateWhole,
     InRow,
     InSpool,
     Job,
@@ -433,6 +436,80 @@ async def test_refused_record_is_replayed_alone(queue: Queue, where: str) -> Non
         now=T0,
     )
     assert [RecordState.CONFIRMED] * 2 == await states(queue, ids)
+
+
+async def confirm(queue: Queue, *, fingerprint: bytes) -> bytes:
+    """Bring a record with a fingerprint to confirmation, and return its id."""
+    added = await queue.add(submission())
+    job = await claim_one(queue, Stage.VALIDATE)
+    await queue.finish_validation(job, AcceptedWhole(fingerprint=fingerprint, outcome=OUTCOME), now=T0)
+    await queue.plan_pack(NO_WAIT, now=T0)
+    job = await claim_one(queue, Stage.ASSEMBLE)
+    for here, advance in ADVANCES:
+        await advance(queue, job, [added.submission_id])
+        job = await claim_one(queue, NEXT[here])
+    outcome = Confirmation(confirmed={added.submission_id: 7}, refused={}, lost=[])
+    await queue.finish_confirmation(job, outcome, now=T0)
+    return added.submission_id
+
+
+async def test_final_records_are_found_by_fingerprint(queue: Queue) -> None:
+    """The first that is confirmed; one on its way is none."""
+    mark, other = b"f" * 32, b"g" * 32
+    assert {} == await queue.originals([])
+    added = await queue.add(submission())
+    job = await claim_one(queue, Stage.VALIDATE)
+    await queue.finish_validation(job, AcceptedWhole(fingerprint=other), now=T0)
+    assert {} == await queue.originals([mark, other])
+    await queue.plan_pack(NO_WAIT, now=T0)
+    await queue.fail(await claim_one(queue, Stage.ASSEMBLE), reason="X")
+    first, _ = [await confirm(queue, fingerprint=mark) for _ in range(2)]
+    assert {mark: first} == await queue.originals([mark, other])
+    (kept,) = await queue.records_of(first)
+    assert (RecordState.CONFIRMED, OUTCOME) == (kept.state, kept.outcome)
+    assert added.submission_id != first
+
+
+async def test_a_duplicate_names_its_original_and_keeps_nothing(queue: Queue) -> None:
+    """As a whole submission and as an entry; it is final, and no failure that anybody is told of."""
+    original = await confirm(queue, fingerprint=b"f" * 32)
+    whole = await queue.add(submission())
+    job = await claim_one(queue, Stage.VALIDATE)
+    await queue.finish_validation(job, DuplicateWhole(original=original, outcome=OUTCOME), now=T0)
+    bundle = await queue.add(submission())
+    part = DuplicatePart(record_id=new_record_id(), original=original, outcome=OUTCOME)
+    job = await claim_one(queue, Stage.VALIDATE)
+    await queue.finish_validation(job, Parts(parts=[part]), now=T0)
+    for submitted, record_id in ((whole, whole.submission_id), (bundle, part.record_id)):
+        (record,) = await queue.records_of(submitted.submission_id)
+        assert (record_id, RecordState.DUPLICATE, original, OUTCOME) == (
+            record.record_id,
+            record.state,
+            record.original,
+            record.outcome,
+        )
+        assert {} == await queue.payloads([submitted.submission_id])
+        assert await queue.releasable_key(record_id) is None
+    assert 0 == await queue.replay_failed(now=T0)
+
+
+async def test_processes_agree_on_one_key_of_fingerprints(queue: Queue) -> None:
+    """Who comes second gets what the first kept; a key that does not open is replaced once."""
+    assert b"first" == await queue.fingerprint_key(b"first")
+    assert b"first" == await queue.fingerprint_key(b"second")
+    assert b"third" == await queue.fingerprint_key(b"third", instead_of=b"first")
+    assert b"third" == await queue.fingerprint_key(b"fourth", instead_of=b"first")
+
+
+async def test_a_media_type_is_kept(queue: Queue) -> None:
+    """Of a submission and of what is found by its idempotency key; without one there is none."""
+    added = await queue.add(replace(submission(key=b"k" * 32), media_type=MediaType.HL7_V2))
+    assert MediaType.HL7_V2 is added.media_type
+    assert added == await queue.submission(added.submission_id)
+    assert {b"k" * 32: added} == await queue.find_by_keys([b"k" * 32])
+    plain = await queue.add(submission())
+    assert plain.media_type is None
+    assert plain == await queue.submission(plain.submission_id)
 
 
 async def test_key_releases_need_an_accepted_record(queue: Queue) -> None:

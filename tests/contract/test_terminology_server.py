@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from caregrid.fhir import Coding, Question, TerminologyServer
+from caregrid.fhir import Answer, Coding, Question, TerminologyServer
 from caregrid.fhir import terminology_server as client
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCT = "http://snomed.info/sct"
 KNOWN = "http://example.org/ValueSet/known"
+YES, NO = Answer.INSIDE, Answer.OUTSIDE
 
 
 class Server:
@@ -24,6 +25,7 @@ class Server:
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.asked = asyncio.Event()
         self.url = ""
         self.fault: web.Response | None = None
         self.slow_s = 0.0
@@ -32,6 +34,7 @@ class Server:
         """Answer `ValueSet/$validate-code` by a `Parameters` resource."""
         body = await request.json()
         self.requests.append(body)
+        self.asked.set()
         await asyncio.sleep(self.slow_s)
         if self.fault is not None:
             return self.fault
@@ -67,7 +70,7 @@ def question(*codes: str, value_set: str = KNOWN, system: str | None = SCT) -> Q
     return Question(value_set=value_set, codings=tuple(Coding(code=code, system=system) for code in codes))
 
 
-async def ask(server: Server, *questions: Question, times: int = 1) -> list[list[bool | None]]:
+async def ask(server: Server, *questions: Question, times: int = 1) -> list[list[Answer]]:
     """Ask the server, from a thread as the validator does."""
     with TerminologyServer(server.url) as asked:
         return [await asyncio.to_thread(asked.ask, questions) for _ in range(times)]
@@ -81,12 +84,12 @@ async def test_answers_are_understood(server: Server) -> None:
         question("bad", "good"),
         question("good", value_set="http://x"),
     )
-    assert [[True, False, True, None]] == await ask(server, *asked)
+    assert [[YES, NO, YES, Answer.UNKNOWN]] == await ask(server, *asked)
 
 
 async def test_code_without_system_is_inferred(server: Server) -> None:
     """A code of a `code` element has no system of its own; the server takes it from the value set."""
-    assert [[True]] == await ask(server, question("good", system=None))
+    assert [[YES]] == await ask(server, question("good", system=None))
     (sent,) = server.requests
     assert {"name": "inferSystem", "valueBoolean": True} in sent["parameter"]
 
@@ -94,33 +97,36 @@ async def test_code_without_system_is_inferred(server: Server) -> None:
 async def test_equal_questions_are_asked_once(server: Server) -> None:
     """An answer is remembered; that there was none is not."""
     same = question("good")
-    assert [[True, True]] * 2 == await ask(server, same, same, times=2)
+    assert [[YES, YES]] * 2 == await ask(server, same, same, times=2)
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "expected"),
     [
-        {"status": 503},
-        {"text": "no json"},
-        {"text": "[]"},
-        {"text": '{"parameter": 7}'},
-        {"text": '{"parameter": [{"name": "result", "valueBoolean": "true"}]}'},
-        {"status": 302, "headers": {"Location": "http://127.0.0.1:1/"}},
-        {"body": b"x" * 1_000_000},
+        ({"status": 503}, Answer.MISSING),
+        ({"status": 401}, Answer.MISSING),
+        ({"status": 429}, Answer.MISSING),
+        ({"text": "no json"}, Answer.MISSING),
+        ({"status": 302, "headers": {"Location": "http://127.0.0.1:1/"}}, Answer.MISSING),
+        ({"body": b"x" * 1_000_000}, Answer.MISSING),
+        ({"status": 422}, Answer.UNKNOWN),
+        ({"text": "[]"}, Answer.UNKNOWN),
+        ({"text": '{"parameter": 7}'}, Answer.UNKNOWN),
+        ({"text": '{"parameter": [{"name": "result", "valueBoolean": "true"}]}'}, Answer.UNKNOWN),
     ],
 )
-async def test_faulty_server_gives_no_answer(server: Server, fault: dict[str, Any]) -> None:
-    """Whatever comes back instead of an answer, there is none, and nothing is raised."""
+async def test_faulty_server_gives_no_answer(server: Server, fault: dict[str, Any], expected: Answer) -> None:
+    """Whatever comes back instead of an answer, there is none; what may pass is told from what will not."""
     server.fault = web.Response(**fault)
-    assert [[None]] == await ask(server, question("good"))
+    assert [[expected]] == await ask(server, question("good"))
 
 
 async def test_absent_server_gives_no_answer() -> None:
     """A server that is down is no fault of the record."""
     absent = Server()
     absent.url = "http://127.0.0.1:1"
-    assert [[None, None]] == await ask(absent, question("a"), question("b"))
+    assert [[Answer.MISSING] * 2] == await ask(absent, question("a"), question("b"))
 
 
 async def test_slow_server_is_left_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +135,7 @@ async def test_slow_server_is_left_alone(server: Server, monkeypatch: pytest.Mon
     server.slow_s = 30.0
     many = [question(str(number)) for number in range(100)]
     began = time.monotonic()
-    assert [[None] * 100] * 3 == await ask(server, *many, times=3)
+    assert [[Answer.MISSING] * 100] * 3 == await ask(server, *many, times=3)
     assert time.monotonic() - began < 5
     assert len(server.requests) <= 2 * 8
 
@@ -139,9 +145,9 @@ async def test_rested_server_is_asked_again(server: Server, monkeypatch: pytest.
     monkeypatch.setattr(client, "REST_S", 0.0)
     server.fault = web.Response(status=500)
     with TerminologyServer(server.url) as asked:
-        assert [None] == await asyncio.to_thread(asked.ask, [question("good")])
+        assert [Answer.MISSING] == await asyncio.to_thread(asked.ask, [question("good")])
         server.fault = None
-        assert [True] == await asyncio.to_thread(asked.ask, [question("good")])
+        assert [YES] == await asyncio.to_thread(asked.ask, [question("good")])
         assert asked.unanswered == 1
 
 
@@ -151,4 +157,28 @@ async def test_many_records_ask_at_once(server: Server) -> None:
         found = await asyncio.gather(
             *(asyncio.to_thread(asked.ask, [question(code)]) for code in ("good", "bad") * 10)
         )
-    assert [[True], [False]] * 10 == found
+    assert [[YES], [NO]] * 10 == found
+
+
+async def test_who_waits_is_let_go_at_the_end(server: Server) -> None:
+    """Closing ends questions that are under way, and later ones get no answer."""
+    server.slow_s = 30.0
+    asked = TerminologyServer(server.url)
+
+    async def close_when_asked() -> None:
+        await server.asked.wait()
+        await asyncio.to_thread(asked.close)
+
+    async with asyncio.timeout(10):
+        answer, _ = await asyncio.gather(asyncio.to_thread(asked.ask, [question("good")]), close_when_asked())
+    assert [Answer.MISSING] == answer
+    assert [Answer.MISSING] == asked.ask([question("good")])
+
+
+async def test_a_record_waits_no_longer_than_is_set(server: Server) -> None:
+    """The deadline of a record is the caller's."""
+    server.slow_s = 30.0
+    with TerminologyServer(server.url, timeout_s=0.2) as asked:
+        began = time.monotonic()
+        assert [Answer.MISSING] == await asyncio.to_thread(asked.ask, [question("good")])
+        assert time.monotonic() - began < client.QUESTION_TIMEOUT_S

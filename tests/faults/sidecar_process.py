@@ -25,6 +25,7 @@ from ocw_sidecar.testing import OPERATOR, ORGANISATION, PATIENT
 
 if TYPE_CHECKING:
     from caregrid.chain import FinalizedBlock
+    from caregrid.storage import Progress, Source
 
 PASSPHRASE = "for tests only"
 CHEAP = KdfCost(memory_kib=64, iterations=1, lanes=1)
@@ -68,9 +69,9 @@ class FileStore(MemoryObjectStore):
         for path in folder.glob("*.object"):
             self._objects[bytes.fromhex(path.stem)] = path.read_bytes()
 
-    async def put(self, source: Path) -> bytes:
+    async def put(self, source: Source, *, progress: Progress | None = None) -> bytes:
         """Keep the object, then its file, whole or not at all."""
-        object_id = await super().put(source)
+        object_id = await super().put(source, progress=progress)
         part = self._folder / f"{object_id.hex()}.part"
         part.write_bytes(self._objects[object_id])
         part.rename(self._folder / f"{object_id.hex()}.object")

@@ -166,16 +166,47 @@ impl Issues {
         (self.found, self.more)
     }
 
-    /// An error is never left out for the sake of a lesser problem.
+    /// A problem is never left out for the sake of a lesser one: errors stay, then warnings.
     fn make_room(&mut self, rule: Rule) -> bool {
-        let lesser = self.found.iter().rposition(|issue| !issue.rule.severity.is_error());
-        match lesser.filter(|_| rule.severity.is_error()) {
-            Some(place) => {
-                self.found.remove(place);
-                self.more += 1;
-                true
-            }
-            None => false,
+        let rank =
+            |rule: Rule| if rule.severity.is_error() { Severity::Error as u8 } else { rule.severity as u8 };
+        let least = self.found.iter().map(|issue| rank(issue.rule)).max().unwrap_or_default();
+        if least <= rank(rule) {
+            return false;
         }
+        if let Some(place) = self.found.iter().rposition(|issue| rank(issue.rule) == least) {
+            self.found.remove(place);
+            self.more += 1;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFORMATION: Rule = Rule::information("i", "x");
+    const WARNING: Rule = Rule::warning("w", "x");
+    const ERROR: Rule = Rule::error("e", "x");
+
+    fn kept(limit: usize, rules: &[Rule]) -> (String, usize) {
+        let mut issues = Issues::new(limit);
+        for (at, rule) in rules.iter().enumerate() {
+            issues.add(*rule, "", &Place::root("Patient"), at as u32);
+        }
+        let (found, more) = issues.finish();
+        (found.iter().map(|issue| issue.rule.name).collect(), more)
+    }
+
+    /// Where the list is full, errors push out what is less, and warnings what is no problem at all.
+    #[test]
+    fn the_gravest_stay() {
+        let all = [INFORMATION, WARNING, ERROR, INFORMATION, WARNING, ERROR];
+        assert_eq!(("iweiwe".to_owned(), 0), kept(6, &all));
+        assert_eq!(("wewe".to_owned(), 2), kept(4, &all));
+        assert_eq!(("wee".to_owned(), 3), kept(3, &all));
+        assert_eq!(("ee".to_owned(), 4), kept(2, &all));
+        assert_eq!(("e".to_owned(), 5), kept(1, &all));
     }
 }

@@ -7,6 +7,7 @@ mod contained;
 mod extension;
 mod invariant;
 pub mod issue;
+mod narrative;
 mod outcome;
 mod primitive;
 mod profile;

@@ -20,6 +20,9 @@ pub const CHOICE: Rule = Rule::error("choice", "structure");
 pub const VALUE_FORMAT: Rule = Rule::error("value-format", "value");
 /// A narrative.
 pub const XHTML: Rule = Rule::error("xhtml", "value");
+/// A link of a narrative that leads nowhere in its resource.
+// HL7's own examples have some: narratives that were made for a page of their own.
+pub const NARRATIVE_LINK: Rule = Rule::warning("narrative-link", "not-found");
 /// Longer than allowed.
 pub const MAX_LENGTH: Rule = Rule::error("max-length", "too-long");
 /// A code outside of a value set that it must be from.

@@ -117,6 +117,7 @@ impl<'a> Walk<'a, '_> {
         self.invariants(element, defined, place, context);
         if shape.sort == Sort::Resource {
             self.ids(json, place);
+            self.narrative(json, place);
             if shape.name == "Bundle" {
                 self.bundle(json, place);
             }

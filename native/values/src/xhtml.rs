@@ -134,12 +134,30 @@ const ATTRIBUTES: [&str; 54] = [
     "width",
 ];
 
+/// Where a narrative leads inside its resource, and where others may lead in it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// What follows the `#` in links and images.
+    pub targets: Vec<String>,
+    /// Ids, and the names of anchors.
+    pub anchors: Vec<String>,
+}
+
 /// Check a narrative.
 ///
 /// # Errors
 ///
 /// What is wrong, in a text that holds nothing of the narrative.
 pub fn check(text: &str) -> Result<(), &'static str> {
+    links(text).map(|_| ())
+}
+
+/// The links of a narrative.
+///
+/// # Errors
+///
+/// As of [`check`].
+pub fn links(text: &str) -> Result<Links, &'static str> {
     let mut reader = NsReader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
     let mut state = State::default();
@@ -165,6 +183,7 @@ struct State {
     depth: usize,
     begun: bool,
     content: bool,
+    links: Links,
 }
 
 impl State {
@@ -180,7 +199,7 @@ impl State {
         if !in_xhtml || ELEMENTS.binary_search(&name).is_err() {
             return Err(ELEMENT);
         }
-        let source = attributes(start)?;
+        let source = attributes(start, name, &mut self.links)?;
         self.content |= name == "img" && source;
         self.begun = true;
         self.depth += 1;
@@ -197,35 +216,51 @@ impl State {
     }
 
     fn entity(&mut self, reference: &BytesRef<'_>) -> Result<(), &'static str> {
-        let known = match reference.resolve_char_ref() {
-            Ok(Some(_)) => true,
-            Ok(None) => quick_xml::escape::resolve_html5_entity(reference).is_some(),
-            Err(_) => false,
-        };
-        if known {
+        if is_known(reference) {
             self.text("entity")
         } else {
             Err(ENTITY)
         }
     }
 
-    fn end(self) -> Result<(), &'static str> {
+    fn end(self) -> Result<Links, &'static str> {
         match (self.begun, self.depth, self.content) {
             (false, ..) => Err(NOT_DIV),
             (_, 1.., _) => Err(NOT_XML),
             (_, _, false) => Err(EMPTY),
-            _ => Ok(()),
+            _ => Ok(self.links),
         }
     }
 }
 
-/// Check the attributes; whether there is a `src`.
-fn attributes(start: &BytesStart<'_>) -> Result<bool, &'static str> {
+fn is_known(reference: &BytesRef<'_>) -> bool {
+    match reference.resolve_char_ref() {
+        Ok(Some(_)) => true,
+        Ok(None) => quick_xml::escape::resolve_html5_entity(reference).is_some(),
+        Err(_) => false,
+    }
+}
+
+/// Whether every ampersand in the value of an attribute begins an entity; in XML none stands for itself.
+fn is_escaped(value: &str) -> bool {
+    let mut rest = value;
+    while let Some((_, after)) = rest.split_once('&') {
+        let Some((name, behind)) = after.split_once(';') else { return false };
+        if !is_known(&BytesRef::new(name)) {
+            return false;
+        }
+        rest = behind;
+    }
+    true
+}
+
+/// Check the attributes, and note where they lead; whether there is a `src`.
+fn attributes(start: &BytesStart<'_>, element: &str, links: &mut Links) -> Result<bool, &'static str> {
     let mut source = false;
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|_| NOT_XML)?;
         let key = attribute.key.as_ref();
-        if attribute.value.contains('<') {
+        if attribute.value.contains('<') || !is_escaped(&attribute.value) {
             return Err(NOT_XML);
         }
         let allowed =
@@ -235,6 +270,12 @@ fn attributes(start: &BytesStart<'_>) -> Result<bool, &'static str> {
         }
         if matches!(key, "href" | "src") && is_script(&attribute.value) {
             return Err(ATTRIBUTE);
+        }
+        match (key, attribute.value.strip_prefix('#')) {
+            ("href" | "src", Some(target)) => links.targets.push(target.to_owned()),
+            ("id" | "xml:id", _) => links.anchors.push(attribute.value.to_string()),
+            ("name", _) if element == "a" => links.anchors.push(attribute.value.to_string()),
+            _ => {}
         }
         source |= key == "src";
     }

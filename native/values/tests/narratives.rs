@@ -17,6 +17,7 @@ fn narratives() {
         "<a href=\"http://a.org\" name=\"x\">a</a>",
         "<var>x</var><kbd>y</kbd>",
         "<!-- c --><b xml:lang=\"en\">a</b>",
+        "<a href=\"http://a.org?x=1&amp;y=2\" title=\"&#233;&#xe9;&eacute;;\">a</a>",
     ];
     for content in good {
         assert_eq!(Ok(()), xhtml::check(&div(content)), "{content}");
@@ -45,6 +46,10 @@ fn narratives() {
         "<?php x ?>a",
         "<input type=\"text\"/>a",
         "<p title=\"<\">a</p>",
+        "<a href=\"http://a.org?x=1&y=2\">a</a>",
+        "<p title=\"a & b\">a</p>",
+        "<p title=\"&unheardof;\">a</p>",
+        "<p title=\"&#xd800;\">a</p>",
         "<u>a</u>",
         "<del>a</del>",
         "<font color=\"red\">a</font>",
@@ -76,4 +81,13 @@ proptest::proptest! {
     fn any_text_is_judged(text in "(<div xmlns=\"http://www.w3.org/1999/xhtml\">)?[<>/&;!\\[\\]?=\"' a-z-]{0,24}(</div>)?") {
         let _ = xhtml::check(&text);
     }
+}
+
+/// Where a narrative leads inside its resource, and what of it can be led to.
+#[test]
+fn links_and_anchors() {
+    let content = "<a href=\"#a\" name=\"n\">x</a><img src=\"#b\" alt=\"y\"/><p id=\"i\">z</p><a href=\"http://a.org#c\">w</a><map name=\"m\"><area href=\"#\" alt=\"v\"/></map>";
+    let found = xhtml::links(&div(content)).expect("a narrative");
+    assert_eq!(["a", "b", ""].map(str::to_owned).to_vec(), found.targets);
+    assert_eq!(["n", "i"].map(str::to_owned).to_vec(), found.anchors);
 }

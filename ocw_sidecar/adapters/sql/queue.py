@@ -108,6 +108,19 @@ class SqlQueue(Queue):
         """Turn a submission into records; see `Queue.finish_validation`."""
         return await self._write(lambda db: submissions.finish_validation(db, job, verdict, now))
 
+    async def originals(self, fingerprints: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Look for final records that say the same; see `Queue.originals`."""
+
+        def find(db: Session) -> dict[bytes, bytes]:
+            found = {each: submissions.original_of(db, each) for each in fingerprints}
+            return {each: original for each, original in found.items() if original is not None}
+
+        return await self._read(find) if fingerprints else {}
+
+    async def fingerprint_key(self, wrapped: bytes, *, instead_of: bytes | None = None) -> bytes:
+        """Agree on the key of fingerprints; see `Queue.fingerprint_key`."""
+        return await self._write(lambda db: submissions.fingerprint_key(db, wrapped, instead_of))
+
     async def plan_pack(self, limits: PackLimits, *, now: datetime) -> bytes | None:
         """Plan a pack; see `Queue.plan_pack`."""
         return await self._write(lambda db: packs.plan(db, limits, now))

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from caregrid.content import MediaType
 from caregrid.records import RecordEntry, RecordFormat
 from ocw_sidecar.pipeline import sql
 from ocw_sidecar.pipeline.items import (
@@ -52,6 +53,7 @@ def submission(row: Row) -> Submission:
         digest=row["digest"],
         state=SubmissionState(row["state"]),
         reason=row["reason"],
+        media_type=None if row["media"] is None else MediaType(row["media"]),
     )
 
 
@@ -70,6 +72,7 @@ def record_view(row: Row) -> RecordView:
         reason=row["reason"],
         object_id=row["object"],
         block=row["block"],
+        original=row["original"],
     )
 
 

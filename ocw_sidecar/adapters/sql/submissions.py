@@ -9,7 +9,16 @@ from caregrid.errors import ValidationFailed
 from ocw_sidecar.adapters.sql import jobs, rows
 from ocw_sidecar.adapters.sql.notices import tell_failed
 from ocw_sidecar.adapters.sql.rows import SQL, to_ms
-from ocw_sidecar.pipeline.items import AcceptedWhole, Parts, SealedPart, Submission
+from ocw_sidecar.pipeline.items import (
+    AcceptedWhole,
+    DuplicatePart,
+    DuplicateWhole,
+    Parts,
+    RejectedPart,
+    RejectedWhole,
+    SealedPart,
+    Submission,
+)
 from ocw_sidecar.pipeline.states import Stage, SubmissionState
 
 if TYPE_CHECKING:
@@ -17,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ocw_sidecar.adapters.sql.database import Session
-    from ocw_sidecar.pipeline.items import Job, NewSubmission, RejectedPart, Verdict
+    from ocw_sidecar.pipeline.items import Job, NewSubmission, Part, Verdict
 
 _ADDING: Final = [SQL[name] for name in ("add_submissions", "add_payloads", "add_keys", "add_jobs")]
 
@@ -54,6 +63,7 @@ def _row(new: NewSubmission) -> dict[str, Any]:
         "stage": str(Stage.VALIDATE),
         "item": new.submission_id,
         "submitter": new.submitter,
+        "media": None if new.media_type is None else new.media_type.value,
         **rows.payload_parameters(new.submission_id, new.payload),
     }
 
@@ -67,6 +77,7 @@ def _received(new: NewSubmission) -> Submission:
         digest=new.digest,
         state=SubmissionState.RECEIVED,
         reason=None,
+        media_type=new.media_type,
     )
 
 
@@ -91,34 +102,66 @@ def finish_validation(db: Session, job: Job, verdict: Verdict, now: datetime) ->
 def _write_records(db: Session, submission_id: bytes, verdict: Verdict, now: datetime) -> list[str]:
     common = {"submission": submission_id, "now": to_ms(now)}
     if isinstance(verdict, AcceptedWhole):
-        db.execute(SQL["keep_submission_as_record"], common)
+        db.execute(SQL["keep_submission_as_record"], {**common, **_kept(verdict)})
         return []
     if isinstance(verdict, Parts):
         for ordinal, part in enumerate(verdict.parts):
             _write_part(db, part, {**common, "id": part.record_id, "ordinal": ordinal})
     else:
-        _write_rejected(db, verdict.outcome, {**common, "id": submission_id, "ordinal": 0})
+        _write_refused(db, verdict, {**common, "id": submission_id, "ordinal": 0})
     return discard(db, submission_id)
 
 
 def _count_rejected(verdict: Verdict) -> int:
     if isinstance(verdict, Parts):
-        return sum(not isinstance(part, SealedPart) for part in verdict.parts)
-    return int(not isinstance(verdict, AcceptedWhole))
+        return sum(isinstance(part, RejectedPart) for part in verdict.parts)
+    return int(isinstance(verdict, RejectedWhole))
 
 
-def _write_part(db: Session, part: SealedPart | RejectedPart, common: dict[str, Any]) -> None:
+def _write_part(db: Session, part: Part, common: dict[str, Any]) -> None:
     if not isinstance(part, SealedPart):
-        _write_rejected(db, part.outcome, common)
+        _write_refused(db, part, common)
         return
-    db.execute(SQL["insert_part"], {**common, "length": part.length, "digest": part.digest})
+    written = {**common, **_kept(part), "length": part.length, "digest": part.digest}
+    db.execute(SQL["insert_part"], written)
     db.execute(SQL["insert_payload"], rows.payload_parameters(part.record_id, part.payload))
     db.execute(SQL["insert_key"], {"id": part.record_id, "wrapped": part.wrapped_key})
 
 
-def _write_rejected(db: Session, outcome: Mapping[str, Any], common: dict[str, Any]) -> None:
-    text = json.dumps(outcome, separators=(",", ":"))
-    db.execute(SQL["insert_rejected"], {**common, "outcome": text})
+def _kept(accepted: AcceptedWhole | SealedPart) -> dict[str, Any]:
+    return {"outcome": _text(accepted.outcome), "fingerprint": accepted.fingerprint}
+
+
+def _write_refused(
+    db: Session,
+    refused: RejectedWhole | RejectedPart | DuplicateWhole | DuplicatePart,
+    common: dict[str, Any],
+) -> None:
+    written = {**common, "outcome": _text(refused.outcome)}
+    if isinstance(refused, DuplicateWhole | DuplicatePart):
+        db.execute(SQL["insert_duplicate"], {**written, "original": refused.original})
+    else:
+        db.execute(SQL["insert_rejected"], written)
+
+
+def _text(outcome: Mapping[str, Any] | None) -> str | None:
+    return None if outcome is None else json.dumps(outcome, separators=(",", ":"))
+
+
+def original_of(db: Session, fingerprint: bytes) -> bytes | None:
+    """Return the final record with this fingerprint."""
+    row = db.execute(SQL["original_of"], {"fingerprint": fingerprint}).fetchone()
+    return None if row is None else bytes(row["id"])
+
+
+def fingerprint_key(db: Session, wrapped: bytes, instead_of: bytes | None) -> bytes:
+    """Keep a wrapped key, unless there is another one already; return the one that is kept."""
+    if instead_of is None:
+        db.execute(SQL["insert_fingerprint_key"], {"wrapped": wrapped})
+    else:
+        db.execute(SQL["replace_fingerprint_key"], {"wrapped": wrapped, "old": instead_of})
+    row = db.execute(SQL["fingerprint_key"]).fetchone()
+    return wrapped if row is None else bytes(row["wrapped"])
 
 
 def discard(db: Session, sealed_id: bytes) -> list[str]:

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["ROOMS", "Statement", "named_statements", "postgres_schema", "schema"]
 
 #: The rooms in the order in which their tables are created.
-ROOMS: Final = ("queue", "pieces", "search", "callers", "patients", "notices", "clock", "ledger", "controls")
+ROOMS: Final = (
+    "queue",
+    "pieces",
+    "search",
+    "callers",
+    "patients",
+    "notices",
+    "clock",
+    "ledger",
+    "controls",
+    "storage",
+)
 
 _HEADING: Final = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 

@@ -6,7 +6,7 @@ SELECT id, state FROM submissions WHERE id > :after AND id < :before ORDER BY id
 
 -- open_record_of --
 SELECT 1 AS open FROM records
-WHERE submission = :submission AND state NOT IN ('confirmed', 'rejected') LIMIT 1;
+WHERE submission = :submission AND state NOT IN ('confirmed', 'rejected', 'duplicate') LIMIT 1;
 
 -- purge_records_of --
 DELETE FROM records WHERE submission = :submission RETURNING pack;

@@ -2,12 +2,12 @@
 
 -- add_submissions --
 -- These are given arrays, and take many submissions in at once.
-INSERT INTO submissions (id, patient, format, length, digest, idempotency, state, received_at, submitter)
-SELECT id, patient, format, length, digest, idempotency, 'received', received_at, submitter
+INSERT INTO submissions (id, patient, format, length, digest, idempotency, state, received_at, submitter, media)
+SELECT id, patient, format, length, digest, idempotency, 'received', received_at, submitter, media
 FROM unnest(
     :id::BYTEA[], :patient::BYTEA[], :format::BIGINT[], :length::BIGINT[], :digest::BYTEA[],
-    :idempotency::BYTEA[], :now::BIGINT[], :submitter::BYTEA[]
-) AS new (id, patient, format, length, digest, idempotency, received_at, submitter);
+    :idempotency::BYTEA[], :now::BIGINT[], :submitter::BYTEA[], :media::TEXT[]
+) AS new (id, patient, format, length, digest, idempotency, received_at, submitter, media);
 
 -- add_payloads --
 INSERT INTO payloads (id, body, spool) SELECT * FROM unnest(:id::BYTEA[], :body::BYTEA[], :spool::TEXT[]);

@@ -1,8 +1,8 @@
 -- The queue's statements. Parameters are named; each entry runs inside the caller's transaction.
 
 -- add_submissions --
-INSERT INTO submissions (id, patient, format, length, digest, idempotency, state, received_at, submitter)
-VALUES (:id, :patient, :format, :length, :digest, :idempotency, 'received', :now, :submitter);
+INSERT INTO submissions (id, patient, format, length, digest, idempotency, state, received_at, submitter, media)
+VALUES (:id, :patient, :format, :length, :digest, :idempotency, 'received', :now, :submitter, :media);
 
 -- add_payloads --
 INSERT INTO payloads (id, body, spool) VALUES (:id, :body, :spool);
@@ -14,17 +14,18 @@ INSERT INTO keys (id, wrapped) VALUES (:id, :wrapped);
 INSERT INTO jobs (stage, item, due_at) VALUES (:stage, :item, :now);
 
 -- submission --
-SELECT id, patient, format, length, digest, state, reason FROM submissions WHERE id = :id;
+SELECT id, patient, format, media, length, digest, state, reason FROM submissions WHERE id = :id;
 
 -- sealed_submission --
-SELECT id, patient, format, length, digest, state, reason, body, spool, wrapped
+SELECT id, patient, format, media, length, digest, state, reason, body, spool, wrapped
 FROM submissions JOIN payloads USING (id) JOIN keys USING (id) WHERE id = :id;
 
 -- submission_by_key --
-SELECT id, patient, format, length, digest, state, reason FROM submissions WHERE idempotency = :idempotency;
+SELECT id, patient, format, media, length, digest, state, reason FROM submissions
+WHERE idempotency = :idempotency;
 
 -- records_of_submission --
-SELECT records.id, ordinal, records.state, outcome, records.reason, packs.object, block
+SELECT records.id, ordinal, records.state, outcome, original, records.reason, packs.object, block
 FROM records LEFT JOIN packs ON packs.id = records.pack
 WHERE submission = :submission ORDER BY ordinal;
 
@@ -134,18 +135,40 @@ UPDATE submissions SET state = 'validated' WHERE id = :id;
 
 -- keep_submission_as_record --
 -- The sealed submission is the record: same id, bytes, key.
-INSERT INTO records (id, submission, ordinal, patient, format, length, digest, state, sealed_at)
-SELECT id, id, 0, patient, format, length, digest, 'sealed', :now FROM submissions WHERE id = :submission;
+INSERT INTO records
+    (id, submission, ordinal, patient, format, length, digest, state, sealed_at, outcome, fingerprint)
+SELECT id, id, 0, patient, format, length, digest, 'sealed', :now, :outcome, :fingerprint
+FROM submissions WHERE id = :submission;
 
 -- insert_part --
-INSERT INTO records (id, submission, ordinal, patient, format, length, digest, state, sealed_at)
-SELECT :id, id, :ordinal, patient, format, :length, :digest, 'sealed', :now
+INSERT INTO records
+    (id, submission, ordinal, patient, format, length, digest, state, sealed_at, outcome, fingerprint)
+SELECT :id, id, :ordinal, patient, format, :length, :digest, 'sealed', :now, :outcome, :fingerprint
 FROM submissions WHERE id = :submission;
 
 -- insert_rejected --
 INSERT INTO records (id, submission, ordinal, patient, format, state, outcome, sealed_at)
 SELECT :id, id, :ordinal, patient, format, 'rejected', :outcome, :now
 FROM submissions WHERE id = :submission;
+
+-- insert_duplicate --
+INSERT INTO records (id, submission, ordinal, patient, format, state, outcome, original, sealed_at)
+SELECT :id, id, :ordinal, patient, format, 'duplicate', :outcome, :original, :now
+FROM submissions WHERE id = :submission;
+
+-- original_of --
+-- A record that is final and can still be read: who has it destroyed may hand the same content in again.
+SELECT records.id FROM records JOIN keys ON keys.id = records.id
+WHERE fingerprint = :fingerprint AND state = 'confirmed' ORDER BY records.id LIMIT 1;
+
+-- insert_fingerprint_key --
+INSERT INTO fingerprint_keys (only_row, wrapped) VALUES (1, :wrapped) ON CONFLICT DO NOTHING;
+
+-- replace_fingerprint_key --
+UPDATE fingerprint_keys SET wrapped = :wrapped WHERE wrapped = :old;
+
+-- fingerprint_key --
+SELECT wrapped FROM fingerprint_keys;
 
 -- oldest_sealed --
 SELECT sealed_at FROM records WHERE state = 'sealed' ORDER BY sealed_at, id LIMIT 1;

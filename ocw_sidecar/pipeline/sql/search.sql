@@ -13,17 +13,20 @@ SELECT id, patient, format, state, reason, received_at FROM submissions
 WHERE state = 'failed' AND id >= :since AND id < :before ORDER BY id DESC LIMIT :look;
 
 -- search_records --
-SELECT records.id, submission, ordinal, patient, format, records.state, outcome, records.reason, packs.object, block
+SELECT records.id, submission, ordinal, patient, format, records.state, outcome, original, records.reason,
+    packs.object, block
 FROM records LEFT JOIN packs ON packs.id = records.pack
 WHERE records.id >= :since AND records.id < :before ORDER BY records.id DESC LIMIT :look;
 
 -- search_records_of_patient --
-SELECT records.id, submission, ordinal, patient, format, records.state, outcome, records.reason, packs.object, block
+SELECT records.id, submission, ordinal, patient, format, records.state, outcome, original, records.reason,
+    packs.object, block
 FROM records LEFT JOIN packs ON packs.id = records.pack
 WHERE patient = :patient AND records.id >= :since AND records.id < :before ORDER BY records.id DESC LIMIT :look;
 
 -- search_failed_records --
-SELECT records.id, submission, ordinal, patient, format, records.state, outcome, records.reason, packs.object, block
+SELECT records.id, submission, ordinal, patient, format, records.state, outcome, original, records.reason,
+    packs.object, block
 FROM records LEFT JOIN packs ON packs.id = records.pack
 WHERE records.state = 'failed' AND records.id >= :since AND records.id < :before
 ORDER BY records.id DESC LIMIT :look;

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from caregrid.errors import FileIdMismatch, ProtocolViolation
+from caregrid.errors import FileIdMismatch, ProtocolViolation, Recoverable
 from ocw_sidecar.pipeline import assembly
 from ocw_sidecar.pipeline.bells import Bell
 from ocw_sidecar.pipeline.crashpoints import CrashPoint, reach
@@ -42,7 +42,13 @@ class StoreStep(JobStep):
 
     async def _is_there(self, job: Job, object_id: bytes) -> bool:
         # Only an earlier attempt of ours, perhaps before a crash, can have put it there.
-        return job.attempt > 1 and await self._bench.ports.store.stat(object_id) is not None
+        if job.attempt == 1:
+            return False
+        try:
+            return await self._bench.ports.store.stat(object_id) is not None
+        except Recoverable:
+            # With one gateway of several down nobody can say that it is not there; uploading settles it.
+            return False
 
     async def _upload(self, job: Job, object_id: bytes) -> None:
         queue, spool = self._bench.queue, self._bench.spool

@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from caregrid.errors import DatabaseUnreachable, ProtocolViolation
-from caregrid.sealed import open_range, open_sealed, plain_length, sealed_range
+from caregrid.errors import DatabaseUnreachable, ProtocolViolation, WrongKey
+from caregrid.sealed import new_data_key, open_range, open_sealed, plain_length, sealed_range
 from ocw_sidecar.pipeline.bells import Bell
 from ocw_sidecar.pipeline.crashpoints import CrashPoint, reach
+from ocw_sidecar.pipeline.fingerprints import KEY_ID, Fingerprints
 from ocw_sidecar.pipeline.intake import OPAQUE_FORMATS
-from ocw_sidecar.pipeline.items import AcceptedWhole, RejectedPart, RejectedWhole
-from ocw_sidecar.pipeline.splitting import judge_resource, spool_files
+from ocw_sidecar.pipeline.items import (
+    AcceptedWhole,
+    DuplicatePart,
+    DuplicateWhole,
+    Parts,
+    RejectedPart,
+    RejectedWhole,
+)
+from ocw_sidecar.pipeline.judging import Bundled, Judge, Whole, judge_text
+from ocw_sidecar.pipeline.splitting import settle, spool_files
 from ocw_sidecar.pipeline.states import Stage
 from ocw_sidecar.pipeline.steps.base import JobStep
 
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.items import Job, Payload, SealedSubmission, Submission, Verdict
+    from ocw_sidecar.pipeline.judging import Judged
 
 #: Of DICOM the header up to the series is looked at, which long sequences before it seldom push further.
 OPAQUE_HEAD_BYTES: Final = 64 * 1024
@@ -39,6 +49,8 @@ class ValidationLimits:
     batch: int  #: submissions that are leased together
     at_once: int  #: texts; Python judges one at a time anyhow, the others read or wait for the disk
     large_text: int  #: bytes; of longer texts one at a time, since parsed FHIR takes ten times its text
+    deduplicate: bool = True  #: what says the same as a final record of the patient becomes none
+    require_answers: bool = False  #: what a terminology server should have been heard about waits for it
 
 
 class ValidateStep(JobStep):
@@ -55,7 +67,8 @@ class ValidateStep(JobStep):
     ) -> None:
         """Take what bounds the work, and who is told of each verdict that was noted."""
         super().__init__(bench, batch=limits.batch)
-        self._large_text, self._told = limits.large_text, told
+        self._limits, self._told = limits, told
+        self._print_key: bytes | None = None
         self._small = asyncio.Semaphore(limits.at_once)
         self._large = asyncio.Lock()
 
@@ -64,8 +77,11 @@ class ValidateStep(JobStep):
         sealed = await self._bench.queue.sealed_submission(job.item)
         if sealed is None:
             raise ProtocolViolation("the queue has lost a submission, its payload or its key")
-        async with self._large if sealed.submission.length > self._large_text else self._small:
-            verdict = await asyncio.to_thread(self._judge, sealed)
+        prints = await self._fingerprints(sealed.submission)
+        large = sealed.submission.length > self._limits.large_text
+        async with self._large if large else self._small:
+            judged = await asyncio.to_thread(self._judge, sealed, prints)
+            verdict = await self._settled(judged)
         reach(CrashPoint.JUDGED)
         freed = await self._note(job, verdict)
         reach(CrashPoint.VALIDATED)
@@ -84,15 +100,53 @@ class ValidateStep(JobStep):
             await asyncio.to_thread(self._bench.spool.remove, spool_files(verdict))
             raise
 
-    def _judge(self, sealed: SealedSubmission) -> Verdict:
+    async def _fingerprints(self, submission: Submission) -> Fingerprints | None:
+        if not self._limits.deduplicate or submission.format in OPAQUE_FORMATS:
+            return None
+        if self._print_key is None:
+            self._print_key = await self._shared_key()
+        return Fingerprints(key=self._print_key, patient_id=submission.patient_id, format=submission.format)
+
+    async def _shared_key(self) -> bytes:
+        store, queue = self._bench.ports.key_store, self._bench.queue
+        key = new_data_key()
+        ours = await asyncio.to_thread(store.wrap, KEY_ID, key)
+        kept = await queue.fingerprint_key(ours)
+        if kept == ours:
+            return key
+        try:
+            return await asyncio.to_thread(store.unwrap, KEY_ID, kept)
+        except WrongKey:
+            # The master key is another one now: what was known by the old key is not known again.
+            kept = await queue.fingerprint_key(ours, instead_of=kept)
+        return key if kept == ours else await asyncio.to_thread(store.unwrap, KEY_ID, kept)
+
+    def _judge(self, sealed: SealedSubmission, prints: Fingerprints | None) -> Judged | AcceptedWhole:
         ports, submission = self._bench.ports, sealed.submission
         data_key = ports.key_store.unwrap(submission.submission_id, sealed.wrapped_key)
-        if submission.format in OPAQUE_FORMATS:
+        if submission.format in OPAQUE_FORMATS and submission.media_type is None:
             head = self._open_head(submission, sealed.payload, data_key)
             verdict = ports.validator.validate(head, submission.format)
             return AcceptedWhole() if verdict.valid else RejectedWhole(outcome=verdict.outcome)
         content = open_sealed(data_key, submission.submission_id, self._bench.spool.read(sealed.payload))
-        return judge_resource(content, submission.format, ports, self._bench.spool)
+        if submission.media_type is not None:
+            return judge_text(content, submission.media_type) or AcceptedWhole()
+        judge = Judge(
+            validator=ports.validator,
+            now=ports.now(),
+            pseudonyms=ports.pseudonyms,
+            require_answers=self._limits.require_answers,
+        )
+        return judge.judge(content, submission.format, prints)
+
+    async def _settled(self, judged: Judged | AcceptedWhole) -> Verdict:
+        if isinstance(judged, AcceptedWhole | RejectedWhole):
+            return judged
+        originals = await self._bench.queue.originals(_fingerprints_of(judged))
+        ports, spool = self._bench.ports, self._bench.spool
+        if isinstance(judged, Whole) and judged.pseudonyms is None:
+            return settle(judged, originals, ports, spool)  # nothing is left to be sealed
+        return await asyncio.to_thread(settle, judged, originals, ports, spool)
 
     def _open_head(self, submission: Submission, payload: Payload, data_key: bytes) -> bytes:
         length = min(OPAQUE_HEAD_BYTES, plain_length(submission.length))
@@ -103,15 +157,27 @@ class ValidateStep(JobStep):
         )
 
 
+def _fingerprints_of(judged: Whole | Bundled) -> list[bytes]:
+    if isinstance(judged, Whole):
+        return [] if judged.fingerprint is None else [judged.fingerprint]
+    return list(judged.fingerprints.values())
+
+
 def count_rejected(verdict: Verdict) -> int:
     """Return how many records a verdict refuses."""
-    if isinstance(verdict, AcceptedWhole | RejectedWhole):
-        return int(isinstance(verdict, RejectedWhole))
-    return sum(isinstance(part, RejectedPart) for part in verdict.parts)
+    if isinstance(verdict, Parts):
+        return sum(isinstance(part, RejectedPart) for part in verdict.parts)
+    return int(isinstance(verdict, RejectedWhole))
+
+
+def count_duplicates(verdict: Verdict) -> int:
+    """Return how many records a verdict finds to be there already."""
+    if isinstance(verdict, Parts):
+        return sum(isinstance(part, DuplicatePart) for part in verdict.parts)
+    return int(isinstance(verdict, DuplicateWhole))
 
 
 def count_accepted(verdict: Verdict) -> int:
     """Return how many records a verdict lets pass."""
-    if isinstance(verdict, AcceptedWhole | RejectedWhole):
-        return int(isinstance(verdict, AcceptedWhole))
-    return len(verdict.parts) - count_rejected(verdict)
+    whole = len(verdict.parts) if isinstance(verdict, Parts) else 1
+    return whole - count_rejected(verdict) - count_duplicates(verdict)

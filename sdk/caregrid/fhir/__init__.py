@@ -11,7 +11,7 @@ from caregrid.fhir.bundle import MAX_ENTRIES, Entry, bundle_entries, is_bundle, 
 from caregrid.fhir.port import BundleVerdict, Validator, Verdict
 from caregrid.fhir.profiles import Profiles
 from caregrid.fhir.standalone import format_of_version, validate
-from caregrid.fhir.terminology import Coding, Question, Terminology
+from caregrid.fhir.terminology import Answer, Coding, Question, Terminology
 from caregrid.fhir.validator import FhirValidator
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_ENTRIES",
+    "Answer",
     "BundleVerdict",
     "Coding",
     "Entry",

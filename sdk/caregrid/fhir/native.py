@@ -30,7 +30,7 @@ def engine(version: str, profiles: Profiles) -> Validator:
     Raises:
         DefinitionUnusable: a profile cannot be used.
     """
-    if not profiles.definitions:
+    if not profiles.definitions or (profiles.mixed and not profiles.of_version(version)):
         with _LOADING:
             return _shared(version)
     loaded = _load(version)

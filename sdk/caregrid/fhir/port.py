@@ -29,6 +29,7 @@ class Verdict:
     valid: bool
     outcome: dict[str, Any]  #: FHIR OperationOutcome; `valid` is false if an issue is an error or worse
     resource_type: str | None  #: kind of the FHIR resource; None if it is none, or none that is known
+    unanswered: int = 0  #: codes of which a terminology server did not say anything now; it may later
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-_KINDS: Final = frozenset({"StructureDefinition", "ValueSet", "CodeSystem"})
+#: What a definition can be.
+KINDS: Final = frozenset({"StructureDefinition", "ValueSet", "CodeSystem"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Profiles:
     """Definitions as FHIR resources, parsed."""
 
     definitions: tuple[Mapping[str, Any], ...] = ()
+    mixed: bool = False  #: they are for several versions of FHIR; each serves its own
 
     @classmethod
     def read(cls, paths: Iterable[Path]) -> Profiles:
@@ -56,7 +58,13 @@ class Profiles:
         # For this alone, and most programs have no profiles of their own.
         from caregrid.fhir.definitions.profiles import compile_supplied  # noqa: PLC0415 - see above
 
-        return json.dumps(compile_supplied(self.definitions, version))
+        return json.dumps(compile_supplied(self.of_version(version), version))
+
+    def of_version(self, version: str) -> list[Mapping[str, Any]]:
+        """Return the definitions that serve a version: all, or where they are mixed those that say so."""
+        from caregrid.fhir.definitions.profiles import serves  # noqa: PLC0415 - as above
+
+        return [one for one in self.definitions if not self.mixed or serves(one, version)]
 
 
 def _constrains_resources(definition: Mapping[str, Any]) -> bool:
@@ -75,11 +83,9 @@ def _resources(resource: Any) -> Iterator[Mapping[str, Any]]:
     if kind == "Bundle":
         for entry in resource.get("entry", []):
             yield from _resources(entry.get("resource"))
-    elif (
-        kind in _KINDS and isinstance(resource.get("url"), str) and isinstance(resource.get("type", ""), str)
-    ):
+    elif kind in KINDS and isinstance(resource.get("url"), str) and isinstance(resource.get("type", ""), str):
         yield resource
     else:
         raise InputInvalid(
-            f"a definition is one of {', '.join(sorted(_KINDS))} with a url, or a Bundle of them"
+            f"a definition is one of {', '.join(sorted(KINDS))} with a url, or a Bundle of them"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from caregrid.content import is_grave, outcome
@@ -22,9 +23,26 @@ if TYPE_CHECKING:
 #: One record asks at most this often; a bundle of many codes keeps the rest "not checked".
 MAX_QUESTIONS: Final = 500
 
-_TEXTS: Final = {
-    False: "the terminology server says that the code is not in the value set",
-    None: "the terminology server did not answer; the code was not checked",
+
+class Answer(Enum):
+    """What a terminology says of a code."""
+
+    INSIDE = "inside"  #: it is in the value set
+    OUTSIDE = "outside"  #: it is not
+    UNKNOWN = "unknown"  #: the terminology does not know the value set, and will not tomorrow
+    MISSING = "missing"  #: no answer now; there may be one later
+
+
+#: FHIR's issue type of a code that was not checked now, and may be another time.
+UNANSWERED: Final = "transient"
+
+_TOLD: Final = {
+    Answer.OUTSIDE: ("code-invalid", "the terminology server says that the code is not in the value set"),
+    Answer.UNKNOWN: (
+        "not-supported",
+        "the terminology server does not know the value set; the code was not checked",
+    ),
+    Answer.MISSING: (UNANSWERED, "the terminology server did not answer; the code was not checked"),
 }
 
 
@@ -59,11 +77,8 @@ class Terminology(ABC):
     """Knows which codes value sets have."""
 
     @abstractmethod
-    def ask(self, questions: Sequence[Question]) -> list[bool | None]:
-        """Answer each question; None where there is no answer now, or the server does not know the value set.
-
-        Blocks, and never raises.
-        """
+    def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """Answer each question. Blocks, and never raises."""
 
 
 def settle(
@@ -88,17 +103,24 @@ def settle(
     answers = terminology.ask([question for _, question in open_ones])
     issues: list[dict[str, Any] | None] = list(verdict.outcome["issue"])
     for (one, _), answer in zip(open_ones, answers, strict=True):
-        issues[one.issue] = None if answer else _told(verdict.outcome["issue"][one.issue], one, answer=answer)
+        inside = answer is Answer.INSIDE
+        issues[one.issue] = None if inside else _told(verdict.outcome["issue"][one.issue], one, answer)
     told = [issue for issue in issues if issue is not None]
+    missing = sum(answer is Answer.MISSING for answer in answers)
     valid = verdict.valid and not any(is_grave(issue["severity"]) for issue in told)
-    return replace(verdict, valid=valid, outcome={**verdict.outcome, "issue": told} if told else outcome([]))
+    heard = {**verdict.outcome, "issue": told} if told else outcome([])
+    return replace(verdict, valid=valid, outcome=heard, unanswered=missing)
 
 
-def _told(issue: dict[str, Any], unchecked: Unchecked, *, answer: bool | None) -> dict[str, Any]:
-    severity = "error" if answer is False and unchecked.required else "warning"
-    code = "code-invalid" if answer is False else "transient"
-    text = f"{_TEXTS[answer]} ({unchecked.value_set})"
-    return {**issue, "severity": severity, "code": code, "details": {"text": text}}
+def _told(issue: dict[str, Any], unchecked: Unchecked, answer: Answer) -> dict[str, Any]:
+    severity = "error" if answer is Answer.OUTSIDE and unchecked.required else "warning"
+    code, text = _TOLD[answer]
+    return {
+        **issue,
+        "severity": severity,
+        "code": code,
+        "details": {"text": f"{text} ({unchecked.value_set})"},
+    }
 
 
 def _question(unchecked: Unchecked, content: Any) -> Question | None:

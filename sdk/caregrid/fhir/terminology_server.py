@@ -9,11 +9,12 @@ import asyncio
 import json
 import threading
 from collections import OrderedDict
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
-from caregrid.fhir.terminology import Question, Terminology
+from caregrid.fhir.terminology import Answer, Question, Terminology
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,19 +36,34 @@ _MAX_ANSWER: Final = 256 * 1024
 _OK: Final = 200
 _SERVER_FAULT: Final = 500
 
+#: Answers that say nothing of a value set: moved, no right to ask, too slow, too often.
+_NO_ANSWER: Final = frozenset({301, 302, 303, 307, 308, 401, 403, 407, 408, 429})
+
+_ANSWERS: Final = {True: Answer.INSIDE, False: Answer.OUTSIDE, None: Answer.UNKNOWN}
+
 
 class TerminologyServer(Terminology):
     """Asks one server. Threads may share it; its connections live on a thread of its own until `close`."""
 
-    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
-        """Take the server's base URL and, if it needs them, headers such as `Authorization`; does no I/O."""
+    def __init__(
+        self, url: str, headers: Mapping[str, str] | None = None, *, timeout_s: float = RECORD_TIMEOUT_S
+    ) -> None:
+        """Take what to ask; does no I/O.
+
+        Args:
+            url: the server's base.
+            headers: what it needs, such as `Authorization`.
+            timeout_s: for all questions of one record together.
+        """
         self._url = f"{url.rstrip('/')}/ValueSet/$validate-code"
         self._headers = {"Accept": "application/fhir+json", **(headers or {})}
-        self._remembered: OrderedDict[Question, bool] = OrderedDict()
+        self._timeout_s = timeout_s
+        self._remembered: OrderedDict[Question, Answer] = OrderedDict()
         self._rests_until = 0.0
         self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._closed = False
         self._session: aiohttp.ClientSession | None = None
         self.unanswered = 0  #: questions without an answer, since the start
 
@@ -57,46 +73,61 @@ class TerminologyServer(Terminology):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def ask(self, questions: Sequence[Question]) -> list[bool | None]:
+    def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer each question; see :meth:`Terminology.ask`."""
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="terminology", daemon=True
-                )
-                self._thread.start()
-        return asyncio.run_coroutine_threadsafe(self._answers(questions), self._loop).result()
+            if self._closed:
+                return [Answer.MISSING] * len(questions)
+            self._start()
+            asked = asyncio.run_coroutine_threadsafe(self._answers(questions), self._loop)
+        try:
+            return asked.result()
+        except CancelledError:
+            return [Answer.MISSING] * len(questions)  # it was closed meanwhile
 
     def close(self) -> None:
-        """Close connections and end the thread; nothing may be asked afterwards."""
+        """Close connections and end the thread; who waits for answers, or asks later, gets none."""
+        with self._lock:
+            self._closed = True
         if self._thread is not None:
             asyncio.run_coroutine_threadsafe(self._disconnect(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
 
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop.run_forever, name="terminology", daemon=True)
+            self._thread.start()
+
     async def _disconnect(self) -> None:
+        asking = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
-    async def _answers(self, questions: Sequence[Question]) -> list[bool | None]:
+    async def _answers(self, questions: Sequence[Question]) -> list[Answer]:
         new = [question for question in dict.fromkeys(questions) if question not in self._remembered]
-        found: dict[Question, bool | None] = {}
+        found: dict[Question, Answer] = {}
         if self._loop.time() >= self._rests_until:
             gate = asyncio.Semaphore(_AT_ONCE)
             try:
-                async with asyncio.timeout(RECORD_TIMEOUT_S), asyncio.TaskGroup() as group:
+                async with asyncio.timeout(self._timeout_s), asyncio.TaskGroup() as group:
                     for question in new:
                         group.create_task(self._answer(question, gate, found))
             except TimeoutError:
                 self._rest()
-        answers = [self._remembered.get(question, found.get(question)) for question in questions]
-        self.unanswered += answers.count(None)
+        answers = [
+            self._remembered.get(question, found.get(question, Answer.MISSING)) for question in questions
+        ]
+        self.unanswered += answers.count(Answer.MISSING) + answers.count(Answer.UNKNOWN)
         self._forget()
         return answers
 
     async def _answer(
-        self, question: Question, gate: asyncio.Semaphore, found: dict[Question, bool | None]
+        self, question: Question, gate: asyncio.Semaphore, found: dict[Question, Answer]
     ) -> None:
         async with gate:
             if self._loop.time() < self._rests_until:
@@ -107,19 +138,19 @@ class TerminologyServer(Terminology):
             except (TimeoutError, aiohttp.ClientError, ValueError):
                 self._rest()
                 return
-        if answer is not None:
+        if answer is not Answer.UNKNOWN:
             self._remembered[question] = answer
 
-    async def _asked(self, question: Question) -> bool | None:
+    async def _asked(self, question: Question) -> Answer:
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers)
         async with self._session.post(
             self._url, json=_parameters(question), allow_redirects=False
         ) as response:
-            if response.status >= _SERVER_FAULT:
+            if response.status >= _SERVER_FAULT or response.status in _NO_ANSWER:
                 raise aiohttp.ClientError
             if response.status != _OK:
-                return None  # it does not know the value set, or does not let us ask
+                return Answer.UNKNOWN
             return _result(json.loads(await _body(response)))
 
     def _rest(self) -> None:
@@ -160,10 +191,10 @@ def _written(question: Question) -> list[dict[str, str]]:
     ]
 
 
-def _result(answer: Any) -> bool | None:
+def _result(answer: Any) -> Answer:
     named = answer.get("parameter") if isinstance(answer, dict) else None
     for parameter in named if isinstance(named, list) else []:
         if isinstance(parameter, dict) and parameter.get("name") == "result":
             value = parameter.get("valueBoolean")
-            return value if isinstance(value, bool) else None
-    return None
+            return _ANSWERS[value if isinstance(value, bool) else None]
+    return Answer.UNKNOWN

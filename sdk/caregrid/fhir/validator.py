@@ -21,7 +21,7 @@ from caregrid.content import (
 from caregrid.fhir import native
 from caregrid.fhir.port import VERSIONS, BundleVerdict, Validator, Verdict
 from caregrid.fhir.profiles import Profiles
-from caregrid.fhir.terminology import settle
+from caregrid.fhir.terminology import UNANSWERED, settle
 from caregrid.records import RecordFormat
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ class FhirValidator(Validator):
         self._enforced = self.profiles.of_resources() if self.enforce else {}
 
     def warm_up(self, *formats: RecordFormat) -> None:
-        """Load what validating these formats needs (by default R4), so that the first record waits not."""
+        """Load what validating these formats needs (by default R4), so that the first record waits not.
+
+        Raises:
+            DefinitionUnusable: a profile cannot be used.
+        """
         for record_format in formats or (RecordFormat.FHIR_R4_JSON,):
             if record_format in VERSIONS:
                 self._engine(record_format)
@@ -157,6 +161,7 @@ def _from_issues(issues: list[dict[str, Any]], resource_type: str | None) -> Ver
         valid=not any(is_grave(issue["severity"]) for issue in issues),
         outcome=outcome_of(sorted(issues, key=lambda issue: not is_grave(issue["severity"]))),
         resource_type=resource_type,
+        unanswered=sum(issue["code"] == UNANSWERED for issue in issues),
     )
 
 

@@ -2,7 +2,7 @@
 
 from caregrid.preprocessing.bundles import Relations, relations
 from caregrid.preprocessing.canonical import canonical_json, content_digest
-from caregrid.preprocessing.provenance import Link, of_split, record_url
+from caregrid.preprocessing.provenance import Link, of_pseudonyms, of_split, record_url
 from caregrid.preprocessing.pseudonym_profile import PseudonymProfile
 from caregrid.preprocessing.pseudonyms import Pseudonymised, pseudonymise
 
@@ -13,6 +13,7 @@ __all__ = [
     "Relations",
     "canonical_json",
     "content_digest",
+    "of_pseudonyms",
     "of_split",
     "pseudonymise",
     "record_url",

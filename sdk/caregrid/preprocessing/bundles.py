@@ -28,6 +28,7 @@ class Relations:
 
     duplicates: dict[int, int]  #: index of an entry to that of the first one that says the same
     linked: bool  #: some resource refers to an entry by a URL that leads nowhere outside of the bundle
+    digests: dict[int, bytes]  #: of what an entry says, by index: that of its canonical form
 
 
 def relations(entries: Sequence[Entry], indexes: Iterable[int]) -> Relations:
@@ -45,17 +46,18 @@ def relations(entries: Sequence[Entry], indexes: Iterable[int]) -> Relations:
     }
     first: dict[bytes, int] = {}
     duplicates: dict[int, int] = {}
+    digests: dict[int, bytes] = {}
     linked = False
     for index in indexes:
         read = _read(entries[index].resource)
         if read is None:
             continue
-        value, digest = read
-        known = first.setdefault(digest, index)
+        value, digests[index] = read
+        known = first.setdefault(digests[index], index)
         if known != index:
             duplicates[index] = known
         linked = linked or any(text in urls for text in _strings(value))
-    return Relations(duplicates=duplicates, linked=linked)
+    return Relations(duplicates=duplicates, linked=linked, digests=digests)
 
 
 def _read(resource: bytes | None) -> tuple[Any, bytes] | None:

@@ -58,18 +58,22 @@ def of_split(links: Sequence[Link], bundle_digest: bytes, recorded: datetime) ->
     )
 
 
-def of_pseudonyms(result_digest: bytes, policy: str, recorded: datetime) -> bytes:
+def of_pseudonyms(
+    result_digest: bytes, policy: str, recorded: datetime, records: Sequence[bytes] = ()
+) -> bytes:
     """Return the Provenance of a record whose identifiers were replaced; the original is not named.
 
     Args:
         result_digest: SHA-256 of the canonical form of the result.
         policy: URI of the profile that was followed.
         recorded: aware time.
+        records: ids of what the result became, where they are known.
     """
+    result = {"identifier": {"system": _URI, "value": digest_url(result_digest)}}
     return _written(
         "pseudonymize",
         "Pseudonymize Record Lifecycle Event",
-        targets=[{"identifier": {"system": _URI, "value": digest_url(result_digest)}}],
+        targets=[result, *({"reference": record_url(record_id)} for record_id in records)],
         source={"display": "the record before, which is not named"},
         recorded=recorded,
         policy=policy,

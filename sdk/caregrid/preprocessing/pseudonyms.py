@@ -40,6 +40,7 @@ class Pseudonymised:
     """A record with pseudonyms, and what tells of it."""
 
     content: bytes
+    digest: bytes  #: SHA-256 of its canonical form
     provenance: bytes  #: a Provenance resource
     changed: Mapping[str, int]  #: how often a rule, by its path, found something; `ids` counts ids
 
@@ -62,9 +63,11 @@ def pseudonymise(content: bytes, profile: PseudonymProfile, recorded: datetime) 
         work.resource(resource)
     except RecursionError:
         raise InputInvalid("the content is nested too deeply") from None
+    digest = digest_of(resource)
     return Pseudonymised(
         content=jsontext.write(resource),
-        provenance=provenance.of_pseudonyms(digest_of(resource), profile.uri, recorded),
+        digest=digest,
+        provenance=provenance.of_pseudonyms(digest, profile.uri, recorded),
         changed=dict(work.changed),
     )
 

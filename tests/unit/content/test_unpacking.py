@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from caregrid.content import unpack
+from caregrid.content import Gunzip, unpack
 from caregrid.content.unpacking import MAX_RATIO, RATIO_FROM_BYTES
 from caregrid.errors import InputInvalid, InputTooLarge, MediaTypeUnsupported
 
@@ -70,3 +70,25 @@ def test_damaged_content_is_refused(content: bytes) -> None:
     """What is cut off, followed by something, or no gzip at all is refused."""
     with pytest.raises(InputInvalid):
         unpack(content, "gzip", limit=LIMIT)
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096, 1 << 20])
+@pytest.mark.parametrize("length", [0, 1, 256 * 1024, 256 * 1024 + 1, 1 << 20])
+def test_pieces_are_those_of_the_whole(size: int, length: int) -> None:
+    """However content arrives, what it holds comes out, and nothing is left inside."""
+    content = bytes(length)
+    packed = gzip.compress(content, mtime=0)
+    gunzip = Gunzip(LIMIT)
+    pieces = [piece for at in range(0, len(packed), size) for piece in gunzip.feed(packed[at : at + size])]
+    gunzip.finish()
+    assert content == b"".join(pieces)
+    assert all(len(piece) <= 256 * 1024 for piece in pieces)
+
+
+@pytest.mark.parametrize("more", [b"x", gzip.compress(b"x", mtime=0)])
+def test_what_follows_later_is_refused(more: bytes) -> None:
+    """Something behind the end is refused, also when it comes by itself."""
+    gunzip = Gunzip(LIMIT)
+    assert [b"{}"] == list(gunzip.feed(gzip.compress(b"{}", mtime=0)))
+    with pytest.raises(InputInvalid):
+        list(gunzip.feed(more))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from caregrid.fhir import Coding, FhirValidator, Question, Terminology, Verdict, bundle_entries
+from caregrid.fhir import Answer, Coding, FhirValidator, Question, Terminology, Verdict, bundle_entries
 from caregrid.fhir.places import at_path
 from caregrid.fhir.terminology import Unchecked, settle
 from caregrid.records import RecordFormat
@@ -31,11 +31,11 @@ RESOURCE: dict[str, Any] = {
 class Told(Terminology):
     """Answers all questions alike, and remembers them."""
 
-    def __init__(self, *, answer: bool | None) -> None:
+    def __init__(self, *, answer: Answer) -> None:
         self.answer = answer
         self.asked: list[Question] = []
 
-    def ask(self, questions: Sequence[Question]) -> list[bool | None]:
+    def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Answer."""
         self.asked += questions
         return [self.answer for _ in questions]
@@ -50,21 +50,24 @@ def open_verdict(*, required: bool) -> tuple[Verdict, list[Unchecked]]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "required", "valid", "severity"),
+    ("answer", "required", "valid", "severity", "unanswered"),
     [
-        (True, True, True, "information"),
-        (False, True, False, "error"),
-        (False, False, True, "warning"),
-        (None, True, True, "warning"),
+        (Answer.INSIDE, True, True, "information", 0),
+        (Answer.OUTSIDE, True, False, "error", 0),
+        (Answer.OUTSIDE, False, True, "warning", 0),
+        (Answer.UNKNOWN, True, True, "warning", 0),
+        (Answer.MISSING, True, True, "warning", 1),
     ],
 )
-def test_answer_settles(*, answer: bool | None, required: bool, valid: bool, severity: str) -> None:
-    """In the value set: no issue. Outside: as strict as the binding. No answer: a warning."""
+def test_answer_settles(
+    *, answer: Answer, required: bool, valid: bool, severity: str, unanswered: int
+) -> None:
+    """In the value set: no issue. Outside: as strict as the binding. No answer: a warning, and counted."""
     verdict, unchecked = open_verdict(required=required)
     told = Told(answer=answer)
     settled = settle(verdict, unchecked, json.dumps(RESOURCE).encode(), told)
     (issue,) = settled.outcome["issue"]
-    assert (settled.valid, issue["severity"]) == (valid, severity)
+    assert (settled.valid, issue["severity"], settled.unanswered) == (valid, severity, unanswered)
     assert told.asked == [
         Question(value_set=SET, codings=(Coding(system="http://snomed.info/sct", code="1"),))
     ]
@@ -73,7 +76,7 @@ def test_answer_settles(*, answer: bool | None, required: bool, valid: bool, sev
 def test_only_codes_leave() -> None:
     """No display and no text of the record is in a question."""
     verdict, unchecked = open_verdict(required=True)
-    told = Told(answer=True)
+    told = Told(answer=Answer.INSIDE)
     settle(verdict, unchecked, json.dumps(RESOURCE).encode(), told)
     assert "secret" not in repr(told.asked)
 
@@ -106,11 +109,10 @@ SEQUENCE = {
 
 
 @pytest.mark.parametrize(
-    ("answer", "valid", "open_issues"), [(True, True, 0), (False, False, 1), (None, True, 1)]
+    ("answer", "valid", "open_issues"),
+    [(Answer.INSIDE, True, 0), (Answer.OUTSIDE, False, 1), (Answer.MISSING, True, 1)],
 )
-def test_validator_asks_about_what_it_left_open(
-    *, answer: bool | None, valid: bool, open_issues: int
-) -> None:
+def test_validator_asks_about_what_it_left_open(*, answer: Answer, valid: bool, open_issues: int) -> None:
     """A required code that the definitions do not list is asked about, and the answer decides."""
     content, told = json.dumps(SEQUENCE).encode(), Told(answer=answer)
     verdict = FhirValidator(terminology=told).validate(content, RecordFormat.FHIR_R4_JSON)
@@ -135,6 +137,22 @@ def test_entries_of_a_bundle_are_asked_about() -> None:
     ).encode()
     entries = bundle_entries(content)
     assert entries is not None
-    validator = FhirValidator(terminology=Told(answer=False))
+    validator = FhirValidator(terminology=Told(answer=Answer.OUTSIDE))
     verdict = validator.validate_bundle(content, entries, RecordFormat.FHIR_R4_JSON)
     assert (verdict.bundle.valid, [one and one.valid for one in verdict.entries]) == (True, [False, False])
+
+
+def test_entries_count_what_was_not_answered() -> None:
+    """Each entry of a bundle says of itself how many of its codes nobody answered for."""
+    content = json.dumps(
+        {
+            "resourceType": "Bundle",
+            "type": "collection",
+            "entry": [{"resource": SEQUENCE}, {"resource": {"resourceType": "Patient", "active": True}}],
+        }
+    ).encode()
+    entries = bundle_entries(content)
+    assert entries is not None
+    validator = FhirValidator(terminology=Told(answer=Answer.MISSING))
+    verdict = validator.validate_bundle(content, entries, RecordFormat.FHIR_R4_JSON)
+    assert [1, 0] == [one and one.unanswered for one in verdict.entries]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from caregrid.fhir import Entry, validate
-from caregrid.preprocessing import Link, Relations, of_split, record_url, relations
+from caregrid.preprocessing import Link, Relations, content_digest, of_split, record_url, relations
 
 PATIENT_URL = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"
 
@@ -34,13 +34,16 @@ def test_equal_resources_are_duplicates() -> None:
         entry(None),
         entry(b'{"b":2,"a":1.0}', full_url=PATIENT_URL),
     )
-    assert found == Relations(duplicates={1: 0, 4: 0}, linked=False)
+    assert (found.duplicates, found.linked) == ({1: 0, 4: 0}, False)
+    assert found.digests[0] == found.digests[1] == found.digests[4] == content_digest(b'{"a":1.0,"b":2}')
+    assert {0, 1, 2, 4} == set(found.digests)
 
 
 def test_only_what_is_asked_about_is_looked_at() -> None:
     """An invalid entry is no first one, of which a valid one would be the duplicate."""
     entries = [entry(b'{"a":1}'), entry(b'{"a":1}')]
-    assert relations(entries, [1]) == Relations(duplicates={}, linked=False)
+    found = relations(entries, [1])
+    assert ({}, {1}) == (found.duplicates, set(found.digests))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_escaped_reference_is_a_link() -> None:
 @pytest.mark.parametrize("resource", [b"{", b'{"a":"\\ud800"}', b'{"a":' * 980 + b"1" + b"}" * 980])
 def test_unreadable_resources_relate_to_nothing(resource: bytes) -> None:
     """What cannot be read is left to the validator."""
-    assert look(entry(resource), entry(resource)) == Relations(duplicates={}, linked=False)
+    assert look(entry(resource), entry(resource)) == Relations(duplicates={}, linked=False, digests={})
 
 
 @pytest.mark.parametrize("version", ["4.0", "4.3", "5.0"])

@@ -34,6 +34,20 @@ def test_paths_are_relative_to_the_profile(tmp_path: Path) -> None:
     assert ("ws://127.0.0.1:9944",) == profile.chain_urls
 
 
+def test_further_gateways_and_a_territory_may_be_named(tmp_path: Path) -> None:
+    """The single gateway goes first, and once."""
+    path = tmp_path / "me.toml"
+    path.write_text(GOOD)
+    assert (("http://127.0.0.1:8080",), "caregrid") == _storage(Profile.load(path))
+    more = 'gateway_urls = ["http://b", "http://127.0.0.1:8080"]\nterritory = "clinic"\n'
+    path.write_text(GOOD + more)
+    assert (("http://127.0.0.1:8080", "http://b"), "clinic") == _storage(Profile.load(path))
+
+
+def _storage(profile: Profile) -> tuple[tuple[str, ...], str]:
+    return profile.gateways, profile.territory
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [

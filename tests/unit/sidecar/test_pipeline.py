@@ -10,6 +10,7 @@ import tracemalloc
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -44,8 +45,8 @@ from tests.postgres_server import dump
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-    from pathlib import Path
 
+    from caregrid.storage import Progress, Source
     from ocw_sidecar.pipeline.items import RecordView
     from tests.postgres_server import PostgresServer
 
@@ -444,12 +445,12 @@ class FlakyStore(MemoryObjectStore):
         self.down = False
         self.puts = 0
 
-    async def put(self, source: Path) -> bytes:
+    async def put(self, source: Source, *, progress: Progress | None = None) -> bytes:
         """Store, unless the gateway is down."""
         if self.down:
             raise StorageUnreachable
         self.puts += 1
-        return await super().put(source)
+        return await super().put(source, progress=progress)
 
 
 async def changed_world(**ports: Any) -> World:
@@ -684,8 +685,10 @@ async def test_large_record_takes_constant_memory(tmp_path: Path) -> None:
 class Bottomless(MemoryObjectStore):
     """A store that takes objects of any size and keeps none."""
 
-    async def put(self, source: Path) -> bytes:
+    async def put(self, source: Source, *, progress: Progress | None = None) -> bytes:
         """Return the id only."""
+        assert isinstance(source, Path)
+        assert progress is None
         return await asyncio.to_thread(file_id_of, source)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import psycopg
@@ -25,6 +26,34 @@ if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
 
 NEXT = SCHEMA_VERSION + 1
+
+#: Version 2 as it was released; never edited afterwards.
+FIRST: Final = Path(__file__).parent / "schemas" / "v2.postgres.sql"
+
+#: What a database of that version holds: its number, and a record.
+NOTED: Final = (
+    """
+    CREATE TABLE caregrid_schema (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 1), version INTEGER NOT NULL
+    );
+    INSERT INTO caregrid_schema VALUES (1, 2);
+    INSERT INTO submissions (id, patient, format, length, digest, state, received_at)
+    VALUES (decode(repeat('00', 16), 'hex'), decode(repeat('01', 32), 'hex'), 0, 1,
+        decode(repeat('02', 32), 'hex'), 'received', 0);
+    INSERT INTO records (id, submission, ordinal, patient, format, state, outcome, sealed_at)
+    SELECT id, id, 0, patient, format, 'rejected', '{}', 0 FROM submissions;
+    """,
+)
+
+SHAPE: Final = (
+    b"""SELECT table_name, column_name, data_type, is_nullable, column_default
+    FROM information_schema.columns WHERE table_schema = 'public'""",
+    b"""SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+    b"SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    b"SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    b"SELECT kind, old, new FROM transitions",
+)
 
 #: A page of a table or an index.
 PAGE: Final = 8192
@@ -86,6 +115,28 @@ def test_newer_schema_is_refused(made: Connection) -> None:
 def test_there_is_a_step_for_every_version() -> None:
     """Version 2 is PostgreSQL's first; no later one lacks the step that leads to it."""
     assert set(range(3, SCHEMA_VERSION + 1)) == set(postgres_migrations())
+
+
+def test_migrated_equals_fresh(access: Access, made: Connection) -> None:
+    """PostgreSQL's first schema with a record in it, brought up to date, is the same as one created today."""
+    with closing(connect(access)) as old:
+        for script in (FIRST.read_text(encoding="utf-8"), *NOTED):
+            old.execute(script.encode(), prepare=False)
+        old.commit()
+        bring_up_to_date(old, migrate=True)
+        assert SCHEMA_VERSION == stored_version(old)
+        assert shape(made) == shape(old)
+        assert [{"state": "rejected", "original": None}] == (
+            old.execute("SELECT state, original FROM records").fetchall()
+        )
+
+
+def shape(connection: Connection) -> set[tuple[object, ...]]:
+    """Return everything that defines a database: columns, constraints, indexes, and its fixed rows."""
+    found = set()
+    for query in SHAPE:
+        found |= {tuple(row.values()) for row in connection.execute(query).fetchall()}
+    return found
 
 
 def test_a_move_outside_the_table_is_refused(made: Connection) -> None:

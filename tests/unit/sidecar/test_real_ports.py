@@ -9,8 +9,8 @@ import pytest
 from caregrid.chain import SubstrateChain, SubstrateSubmitter
 from caregrid.errors import ConfigInvalid, KeyStoreLocked
 from caregrid.keys import FileKeyStore, Identity, KdfCost
-from caregrid.storage import DeossStore
-from ocw_sidecar.adapters.real import real_ports
+from caregrid.storage.failover import FailoverStore
+from ocw_sidecar.adapters.real import operator_store, real_ports
 from ocw_sidecar.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,18 @@ async def test_ports_act_for_the_operator(identity: Identity, settings: Settings
         assert identity.account == ports.submitter.account
         assert isinstance(ports.chain, SubstrateChain)
         assert isinstance(ports.submitter, SubstrateSubmitter)
-        assert isinstance(ports.store, DeossStore)
+        assert isinstance(ports.store, FailoverStore)
+
+
+async def test_every_gateway_of_the_settings_is_used(identity: Identity, tmp_path: Path) -> None:
+    """With the ports, and alone, which needs no key store."""
+    assert identity.account
+    urls = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
+    settings = Settings.load(home=tmp_path, organisation=bytes(32), gateway_urls=urls)
+    (tmp_path / "keystore.json").unlink()
+    async with operator_store(settings) as store:
+        assert isinstance(store, FailoverStore)
+        assert urls == [each.name.rstrip("/") for each in store.gateways()]
 
 
 async def test_key_store_is_the_one_on_disk(identity: Identity, settings: Settings) -> None:

@@ -126,3 +126,14 @@ def test_network_listener_needs_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind a TLS proxy an operator may open the listener, on purpose."""
     monkeypatch.setenv("CAREGRID_TRUST_NETWORK", "true")
     assert ANYWHERE == Settings.load(host=ANYWHERE).host
+
+
+def test_gateways_are_a_list_with_the_single_one_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`gateway_url` goes first where it is set; its default does not stand before a list that is."""
+    assert ("http://127.0.0.1:8080",) == Settings.load().gateways
+    monkeypatch.setenv("CAREGRID_GATEWAY_URLS", "https://b.example, https://c.example")
+    assert ("https://b.example", "https://c.example") == Settings.load().gateways
+    monkeypatch.setenv("CAREGRID_GATEWAY_URL", "https://a.example")
+    assert ("https://a.example", "https://b.example", "https://c.example") == Settings.load().gateways
+    monkeypatch.setenv("CAREGRID_GATEWAY_URL", "https://c.example")
+    assert ("https://c.example", "https://b.example") == Settings.load().gateways

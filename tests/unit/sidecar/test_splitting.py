@@ -11,7 +11,15 @@ import pytest
 from caregrid.fhir import BundleVerdict, FhirValidator, Validator, Verdict
 from caregrid.records import RecordFormat
 from caregrid.sealed import open_sealed
-from ocw_sidecar.pipeline.items import AcceptedWhole, InRow, Parts, RejectedPart, RejectedWhole, SealedPart
+from ocw_sidecar.pipeline.items import (
+    AcceptedWhole,
+    DuplicatePart,
+    InRow,
+    Parts,
+    RejectedPart,
+    RejectedWhole,
+    SealedPart,
+)
 from ocw_sidecar.pipeline.splitting import judge_resource
 from ocw_sidecar.pipeline.spool import Spool
 from ocw_sidecar.testing import memory_world
@@ -87,13 +95,14 @@ async def test_no_provenance_without_references(ports: Ports, spool: Spool) -> N
 
 
 async def test_entries_that_say_the_same_are_stored_once(ports: Ports, spool: Spool) -> None:
-    """The second is refused with the place of the first, and references to it lead to the first's record."""
+    """The second names the record of the first, and references to it lead there."""
     again = dict(reversed(PATIENT.items()))
     outcome = judge_resource(bundle(PATIENT, again, observation(URLS[1])), R4, ports, spool)
     assert isinstance(outcome, Parts)
     first, second, _, provenance = outcome.parts
     assert isinstance(first, SealedPart)
-    assert isinstance(second, RejectedPart)
+    assert isinstance(second, DuplicatePart)
+    assert first.record_id == second.original
     assert isinstance(provenance, SealedPart)
     (issue,) = second.outcome["issue"]
     assert (issue["severity"], issue["code"]) == ("information", "duplicate")

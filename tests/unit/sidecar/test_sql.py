@@ -35,7 +35,7 @@ STATEMENTS = {
 }
 
 #: Statements that look at every row of an index on purpose: at a start, on an operator's word, when the wall
-#: clock was set, or over a handful of rows.
+#: clock was set, over a handful of rows, or to count once each hundred blocks.
 READS_ALL = {
     "ledger.drop_orphans",
     "ledger.forget_grants",
@@ -51,10 +51,13 @@ READS_ALL = {
     "queue.spool_files",
     "queue.tallies",
     "queue.troubles",
+    "storage.count_removals",
+    "storage.count_troubles",
+    "storage.forget_troubles",
 }
 
-#: Tables that hold a handful of rows: one for each worker, process, job of the clock or issued token.
-SMALL = {"job_heights", "processes", "tokens", "workers"}
+#: Tables that hold a handful of rows: one for each worker, process, job of the clock or issued token, or one.
+SMALL = {"fingerprint_keys", "job_heights", "processes", "tokens", "workers"}
 
 #: A partial index holds only what waits for something.
 PARTIAL = "asked|failed|open|overseeing|pending|sealed|troubled|waiting"

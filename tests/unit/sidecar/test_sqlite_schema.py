@@ -43,6 +43,29 @@ def test_migrated_equals_fresh(tmp_path: Path, version: int) -> None:
         assert SCHEMA_VERSION == stored_version(fresh) == stored_version(old)
 
 
+def test_what_was_there_stays(tmp_path: Path) -> None:
+    """A table that is made anew keeps its rows, and the counts of them are not added up a second time."""
+    with closing(connect(tmp_path / "old")) as old:
+        old.executescript((RELEASED / "v3.sql").read_text())
+        old.execute("PRAGMA user_version = 3")
+        old.execute(
+            "INSERT INTO submissions (id, patient, format, length, digest, state, received_at)"
+            " VALUES (?, ?, 0, 1, ?, 'received', 0)",
+            (bytes(16), bytes(32), bytes(32)),
+        )
+        old.execute(
+            "INSERT INTO records (id, submission, ordinal, patient, format, length, digest, state, sealed_at)"
+            " VALUES (?, ?, 0, ?, 0, 7, ?, 'sealed', 5)",
+            (bytes(16), bytes(16), bytes(32), bytes(32)),
+        )
+        old.commit()
+        bring_up_to_date(old)
+        kept = old.execute("SELECT length, state, sealed_at, original, fingerprint FROM records").fetchall()
+        tallies = old.execute("SELECT items, bytes FROM tallies WHERE kind = 'record'").fetchall()
+        assert [(7, "sealed", 5, None, None)] == [tuple(row) for row in kept]
+        assert [(1, 7)] == [tuple(row) for row in tallies]
+
+
 def test_there_is_a_step_for_every_version() -> None:
     """No version lacks the step that leads to it."""
     assert set(range(2, SCHEMA_VERSION + 1)) == set(migrations())

@@ -58,7 +58,7 @@ def test_every_state_is_reached_and_left_or_final(kind: str, members: type[StrEn
     reached = {str(state) for state in INITIAL[kind]} | {str(new) for _, new in MOVES[kind]}
     left = {str(old) for old, _ in MOVES[kind]}
     assert {str(state) for state in members} == reached
-    assert {"submission": {"validated"}, "record": {"confirmed", "rejected"}, "pack": set()}[
+    assert {"submission": {"validated"}, "record": {"confirmed", "rejected", "duplicate"}, "pack": set()}[
         kind
     ] == reached - left
 

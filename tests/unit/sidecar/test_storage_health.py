@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from caregrid.errors import StorageUnreachable
-from caregrid.storage import ObjectStat, Placement
+from caregrid.errors import FragmentsMissing, StorageUnreachable, TerritoryUnusable
+from caregrid.storage import ObjectStat, Placement, Territory, TerritoryState
+from caregrid.storage.health import GONE
 from caregrid.testing import SubmitFault
 from ocw_sidecar.notifications.items import NoticeKind
 from ocw_sidecar.testing import ORGANISATION
-from ocw_sidecar.workers.storage_health import StorageHealthWorker, health_report, weighted_sample
+from ocw_sidecar.workers.storage_health import StorageHealthWorker, measured
+from ocw_sidecar.workers.storage_sample import weighted_sample
 from tests.unit.sidecar.worker_world import Working, mine, working
 
 if TYPE_CHECKING:
@@ -20,34 +23,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from caregrid.chain.port import StoredObject
+    from caregrid.storage import Progress, Source
     from ocw_sidecar.ledger.items import KnownObject
 
 OBJECT = b"\x0b" * 32
 
 
-def stat(living: int, nodes: int) -> ObjectStat:
-    """Return a look at an object of 4+8 fragments."""
-    placement = Placement(needed=4, total=12, living=living, nodes=nodes)
-    return ObjectStat(object_id=OBJECT, size=1, placement=placement)
-
-
-@pytest.mark.parametrize(
-    ("living", "nodes", "health", "replicas"),
-    [(12, 12, 1_000_000, 3), (11, 11, 875_000, 2), (8, 6, 500_000, 2), (4, 4, 0, 1), (3, 3, 0, 0)],
-)
-def test_health_counts_what_may_still_be_lost(living: int, nodes: int, health: int, replicas: int) -> None:
-    """Health is 1 with every fragment and 0 with the last four; four fragments are a copy's worth."""
-    report = health_report(OBJECT, stat(living, nodes))
-    assert report is not None
-    assert (health, replicas, nodes) == (report.health, report.replicas, report.nodes)
-
-
 def test_what_is_not_told_is_not_reported() -> None:
     """A gateway that tells no placement gives no health; an object that is gone has none left."""
-    assert health_report(OBJECT, ObjectStat(object_id=OBJECT, size=1)) is None
-    gone = health_report(OBJECT, None)
-    assert gone is not None
-    assert (0, 0, 0) == (gone.health, gone.replicas, gone.nodes)
+    assert measured(ObjectStat(object_id=OBJECT, size=1)) is None
+    assert GONE == measured(None)
 
 
 def test_samples_favour_what_was_not_looked_at_for_long() -> None:
@@ -187,3 +172,107 @@ async def test_what_cannot_be_repaired_stays_trouble(sidecar: Working) -> None:
     sidecar.world.store.placement = Placement(needed=4, total=12, living=3, nodes=3)
     done = await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
     assert (1, 0) == (done["troubled"], done["repaired"])
+
+
+async def test_a_repair_that_did_not_help_is_not_repeated_at_once(
+    sidecar: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads the whole object each time: the next one waits for the set number of blocks."""
+    asked: list[bytes] = []
+
+    async def vain(object_id: bytes) -> None:
+        asked.append(object_id)
+        raise FragmentsMissing
+
+    monkeypatch.setattr(sidecar.world.store, "repair", vain)
+    sidecar.world.store.placement = Placement(needed=4, total=12, living=5, nodes=5)
+    worker = StorageHealthWorker(sidecar.parts.desk)
+    for _ in range(3):
+        await worker.run(await sidecar.follow())
+    assert 1 == len(asked)
+    mine(sidecar.world, 600)
+    await worker.run(await sidecar.follow())
+    assert 2 == len(asked)
+
+
+async def test_what_is_in_trouble_is_looked_at_until_it_is_sound(tmp_path: Path) -> None:
+    """However many other objects there are; a sound look ends it."""
+    async with working(tmp_path, workers={"storage_health": {"sample": 2}}) as sidecar:
+        for content in (b"one", b"two", b"three", b"four", b"five"):
+            await sidecar.store(content)
+        book, [known, *_] = sidecar.parts.desk.storage, await sidecar.parts.desk.ledger.longest_unlooked(1)
+        await book.note_looks(troubled=[known.object_id], sound=[], height=1)
+        await sidecar.parts.desk.ledger.note_looked([known.object_id], await sidecar.follow())
+        await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
+        assert {} == await book.troubles([known.object_id])
+
+
+async def test_a_territory_that_runs_out_is_told_of_once_a_day(
+    sidecar: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Space and time each have a code; the numbers are among the metrics."""
+
+    async def low() -> Territory:
+        return Territory(
+            name="caregrid",
+            total=1 << 40,
+            used=(1 << 40) - 5,
+            remaining=5,
+            state=TerritoryState.ACTIVE,
+            deadline=sidecar.time.now + timedelta(days=3),
+        )
+
+    monkeypatch.setattr(sidecar.world.store, "territory", low)
+    for _ in range(2):
+        await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
+    page = await sidecar.parts.desk.notices.after(ORGANISATION, None, 100)
+    codes = [posted.notice.facts.get("code") for posted in page.items]
+    assert ["TERRITORY_EXPIRY", "TERRITORY_SPACE"] == sorted(str(code) for code in codes if code)
+    shown = sidecar.parts.desk.metrics.render().decode()
+    assert 'caregrid_storage_territory_bytes{kind="remaining"} 5.0' in shown
+
+
+async def test_a_territory_that_is_missing_is_told_of_when_uploads_are_refused(
+    sidecar: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network of one's own may require none. Objects are looked at in either case."""
+
+    async def missing() -> Territory:
+        raise TerritoryUnusable
+
+    async def refuse(_source: Source, *, progress: Progress | None = None) -> bytes:
+        assert progress is None
+        raise TerritoryUnusable
+
+    monkeypatch.setattr(sidecar.world.store, "territory", missing)
+    worker = StorageHealthWorker(sidecar.parts.desk)
+    assert 1 == (await worker.run(await sidecar.follow()))["looked"]
+    assert 0 == await troubles(sidecar)
+    monkeypatch.setattr(sidecar.world.store, "put", refuse)
+    await sidecar.submit(b"three")
+    await sidecar.rig.drain()
+    for _ in range(2):
+        assert 1 == (await worker.run(await sidecar.follow()))["looked"]
+    assert 1 == await troubles(sidecar)
+
+
+async def test_a_territory_that_cannot_be_asked_about_holds_up_nothing(
+    sidecar: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is logged, and no notice."""
+
+    async def unreachable() -> Territory:
+        raise StorageUnreachable
+
+    monkeypatch.setattr(sidecar.world.store, "territory", unreachable)
+    assert 1 == (await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow()))["reported"]
+    assert 0 == await troubles(sidecar)
+
+
+async def test_thinly_stored_objects_are_counted(sidecar: Working) -> None:
+    """For an alarm: how many there are, and how bad the worst is."""
+    sidecar.world.store.placement = Placement(needed=4, total=12, living=10, nodes=10)
+    await StorageHealthWorker(sidecar.parts.desk).run(await sidecar.follow())
+    shown = sidecar.parts.desk.metrics.render().decode()
+    assert "caregrid_storage_troubled_objects 1.0" in shown
+    assert "caregrid_storage_worst_health 0.75" in shown

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from caregrid.storage import Progress, Source
+
 OBSERVATION = b'{"resourceType": "Observation", "status": "final", "code": {"text": "Heart rate"}}'
 
 
@@ -157,11 +159,11 @@ class SlowStore(MemoryObjectStore):
         super().__init__()
         self.began, self.finished, self._delay_s = asyncio.Event(), 0, delay_s
 
-    async def put(self, source: Path) -> bytes:
+    async def put(self, source: Source, *, progress: Progress | None = None) -> bytes:
         """Store, slowly."""
         self.began.set()
         await asyncio.sleep(self._delay_s)
-        object_id = await super().put(source)
+        object_id = await super().put(source, progress=progress)
         self.finished += 1
         return object_id
 

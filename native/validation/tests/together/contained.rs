@@ -1,6 +1,6 @@
 //! Contained resources and ids (<https://hl7.org/fhir/R4/references.html#contained>, <https://hl7.org/fhir/R4/element.html#id>).
 
-use crate::{all_find, errors, observation, patient, ALL};
+use crate::{all_find, errors, observation, patient, warnings, ALL};
 use serde_json::json;
 
 /// A contained resource has an id of its own.
@@ -66,5 +66,33 @@ fn limits_of_contained_resources() {
             let found = errors(version, &broken);
             assert!(found.iter().any(|one| one == "invariant Observation"), "{version:?} {broken} {found:?}");
         }
+    }
+}
+
+/// Links of a narrative lead to an id of an element, of a contained resource, or inside a narrative.
+#[test]
+fn links_of_narratives() {
+    let div = |content: &str| json!({"status": "additional", "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">x{content}</div>")});
+    let mut resource = patient("p");
+    resource["name"] = json!([{"id": "a", "text": "x"}]);
+    resource["contained"] = json!([{"resourceType": "Organization", "id": "o", "name": "x"}]);
+    resource["managingOrganization"] = json!({"reference": "#o"});
+    for sound in [
+        "<a href=\"#a\">x</a>",
+        "<img src=\"#o\" alt=\"x\"/>",
+        "<a name=\"n\">x</a><a href=\"#n\">x</a>",
+        "<p id=\"i\">x</p><a href=\"#i\">x</a>",
+        "<a href=\"#\">x</a>",
+        "<a href=\"http://a.org/x#y\">x</a>",
+    ] {
+        resource["text"] = div(sound);
+        assert_eq!(Vec::<String>::new(), warnings(crate::Version::R4, &resource), "{sound}");
+    }
+    for lost in ["<a href=\"#b\">x</a>", "<img src=\"#b\" alt=\"x\"/>"] {
+        resource["text"] = div(lost);
+        for version in ALL {
+            assert_eq!(vec!["narrative-link Patient.text.div"], warnings(version, &resource), "{lost}");
+        }
+        all_find(None, &resource);
     }
 }

@@ -15,6 +15,7 @@ INSERT INTO transitions (kind, old, new) VALUES
     ('submission', 'failed', 'received'),
     ('record', '', 'sealed'),
     ('record', '', 'rejected'),
+    ('record', '', 'duplicate'),
     ('record', 'sealed', 'packed'),
     ('record', 'packed', 'stored'),
     ('record', 'stored', 'anchored'),
@@ -42,6 +43,7 @@ INSERT INTO transitions (kind, old, new) VALUES
     ('pack', 'failed', 'stored'),
     ('pack', 'failed', 'anchored');
 
+-- `media` is what the format does not tell: of text that rides as BINARY.
 CREATE TABLE submissions (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     patient BLOB NOT NULL CHECK (length(patient) = 32),
@@ -52,7 +54,8 @@ CREATE TABLE submissions (
     state TEXT NOT NULL,
     reason TEXT,
     received_at INTEGER NOT NULL,
-    submitter BLOB CHECK (length(submitter) = 32)
+    submitter BLOB CHECK (length(submitter) = 32),
+    media TEXT CHECK (media IN ('application/cda+xml', 'text/hl7v2'))
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX submissions_waiting ON submissions (received_at) WHERE state = 'received';
@@ -90,14 +93,18 @@ CREATE TABLE records (
     outcome TEXT,
     block INTEGER,
     sealed_at INTEGER NOT NULL,
-    CHECK ((state = 'rejected') = (length IS NULL)),
-    CHECK ((state IN ('sealed', 'rejected')) = (pack IS NULL))
+    original BLOB CHECK (length(original) = 16),  -- the record that a duplicate says the same as
+    fingerprint BLOB CHECK (length(fingerprint) = 32),  -- of patient, format and content, under a secret key
+    CHECK ((state IN ('rejected', 'duplicate')) = (length IS NULL)),
+    CHECK ((state IN ('sealed', 'rejected', 'duplicate')) = (pack IS NULL)),
+    CHECK ((state = 'duplicate') = (original IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX records_of_submission ON records (submission, ordinal);
 CREATE INDEX records_of_pack ON records (pack, position) WHERE pack IS NOT NULL;
 CREATE INDEX records_sealed ON records (sealed_at, id) WHERE state = 'sealed';
 CREATE INDEX records_failed ON records (id) WHERE state = 'failed';
+CREATE INDEX records_by_fingerprint ON records (fingerprint) WHERE fingerprint IS NOT NULL;
 
 -- Sealed bytes until they are confirmed; small ones here, large ones in the spool folder.
 CREATE TABLE payloads (
@@ -110,6 +117,12 @@ CREATE TABLE payloads (
 -- The custodian's copies of the data keys, wrapped. They outlive everything else here.
 CREATE TABLE keys (
     id BLOB PRIMARY KEY,
+    wrapped BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The key of fingerprints, wrapped: without the key store nobody can tell whether a guess is what a record says.
+CREATE TABLE fingerprint_keys (
+    only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
     wrapped BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -25,6 +25,8 @@ Resource = dict[str, Any]
 #: What a fragment is made of.
 KINDS: Final = ("StructureDefinition", "ValueSet", "CodeSystem")
 
+_SERVING: Final = {"4.0": ("4.0",), "4.3": ("4.3", "4.0", "4.1"), "5.0": ("5.0",)}
+
 
 def compile_supplied(resources: Iterable[Mapping[str, Any]], version: str) -> dict[str, Any]:
     """Return a fragment of definitions.
@@ -76,17 +78,20 @@ def _base(version: str) -> Base:
 def _require_usable(resource: Mapping[str, Any], version: str) -> None:
     if not isinstance(resource, dict) or resource.get("resourceType") not in KINDS:
         raise DefinitionUnusable(f"definitions are of these kinds: {', '.join(KINDS)}")
-    written = resource.get("fhirVersion")
-    if isinstance(written, str) and not _agrees(written, version):
+    if not serves(resource, version):
         raise DefinitionUnusable(
-            f"{resource['resourceType']} {resource.get('url')} is of FHIR {written}, not {VERSIONS[version]}"
+            f"{resource['resourceType']} {resource.get('url')} is of FHIR {resource['fhirVersion']}, "
+            f"not {VERSIONS[version]}"
         )
 
 
-def _agrees(written: str, version: str) -> bool:
-    # R4B changed few resources, so that profiles made for R4 serve there too.
-    same = {"4.0": ("4.0",), "4.3": ("4.3", "4.0", "4.1"), "5.0": ("5.0",)}
-    return written.startswith(same[version])
+def serves(resource: Mapping[str, Any], version: str) -> bool:
+    """Tell whether a definition is for a version of FHIR, as far as it says so.
+
+    R4B changed few resources, so that definitions made for R4 serve there too.
+    """
+    written = resource.get("fhirVersion")
+    return not isinstance(written, str) or written.startswith(_SERVING[version])
 
 
 def _fragment(supplied: list[Mapping[str, Any]], base: Base) -> dict[str, Any]:

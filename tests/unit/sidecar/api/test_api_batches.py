@@ -196,7 +196,7 @@ async def test_a_digest_is_checked_before_any_line_counts(roomy: Client, sidecar
         ({"Content-Type": "application/json"}, (415, "MEDIA_TYPE_UNSUPPORTED")),
         ({"Content-Type": "application/x-ndjson; fhirVersion=3.0"}, (415, "MEDIA_TYPE_UNSUPPORTED")),
         ({"Idempotency-Key": "k" * 65}, (400, "INPUT_INVALID")),
-        ({"Content-Encoding": "gzip"}, (415, "MEDIA_TYPE_UNSUPPORTED")),
+        ({"Content-Encoding": "br"}, (415, "MEDIA_TYPE_UNSUPPORTED")),
     ],
 )
 async def test_a_request_that_is_wrong_as_a_whole_has_one_answer(

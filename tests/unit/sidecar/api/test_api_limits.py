@@ -91,8 +91,8 @@ async def test_content_that_drips_is_refused(
     chunked: bool,  # noqa: FBT001
 ) -> None:
     """A sender who stays below the lowest rate does not hold a place for ever."""
-    monkeypatch.setattr("ocw_sidecar.api.requests.BODY_GRACE_S", 0.05)
-    monkeypatch.setattr("ocw_sidecar.api.requests.MIN_BYTES_PER_S", 1000)
+    monkeypatch.setattr("ocw_sidecar.api.contents.BODY_GRACE_S", 0.05)
+    monkeypatch.setattr("ocw_sidecar.api.contents.MIN_BYTES_PER_S", 1000)
 
     async def drip() -> AsyncIterator[bytes]:
         for _ in range(1000):
@@ -108,7 +108,7 @@ async def test_content_that_drips_is_refused(
 
 async def test_content_that_stops_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender who pauses too long has died."""
-    monkeypatch.setattr("ocw_sidecar.api.requests.BODY_STALL_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("ocw_sidecar.api.contents.BODY_STALL_TIMEOUT_S", 0.05)
 
     async def stall() -> AsyncIterator[bytes]:
         yield b"{"

@@ -28,7 +28,7 @@ from caregrid.errors import (
 )
 from caregrid.records import RecordFormat
 from ocw_sidecar.api.answers import error_answer
-from ocw_sidecar.api.requests import format_of
+from ocw_sidecar.api.requests import declared_as
 from tests.unit.sidecar.api.calls import FHIR, OBSERVATION, confirmed, get, post
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from ocw_sidecar.settings import Settings
     from ocw_sidecar.testing import Rig
     from tests.unit.sidecar.api.calls import Client
+
+
+OPAQUE = {"Content-Type": "application/octet-stream"}
 
 
 async def test_submission_is_accepted_and_followed_to_its_end(client: Client, sidecar: Rig) -> None:
@@ -157,7 +160,7 @@ async def test_content_above_the_limit_without_length_is_refused(client: Client,
         for _ in range(100):
             yield bytes(100_000)
 
-    status, answer = await post(client, endless())
+    status, answer = await post(client, endless(), **OPAQUE)
     assert (413, "INPUT_TOO_LARGE") == (status, answer["code"])
     assert [] == await sidecar.bench.queue.tallies()
 
@@ -298,11 +301,13 @@ async def test_unexpected_fault_says_nothing_of_itself(
         ("Application/FHIR+JSON; fhirversion=5.0", RecordFormat.FHIR_R5_JSON),
         ("application/dicom", RecordFormat.DICOM),
         ("application/octet-stream", RecordFormat.BINARY),
+        ("application/cda+xml", RecordFormat.BINARY),
+        ("text/hl7v2; charset=utf-8", RecordFormat.BINARY),
     ],
 )
 def test_content_type_names_the_format(content_type: str, expected: RecordFormat) -> None:
     """Media types and FHIR versions map to the formats on chain."""
-    assert expected is format_of(content_type)
+    assert expected is declared_as(content_type).record_format
 
 
 @pytest.mark.parametrize(
