@@ -16,7 +16,7 @@ def combine(rows: Sequence[bytes], shards: Sequence[bytes], /) -> bytes:
 def disperse(
     rows: Sequence[bytes], segment: ReadableBuffer, parity: WriteableBuffer, /
 ) -> tuple[bytes, list[bytes]]:
-    """Write a segment's parity fragments one after another, and return SHA-256 of the segment and its fragments.
+    """Write a segment's parity fragments one after another, and return SHA-256 of segment and fragments.
 
     Other threads run meanwhile; none of them may write to the two buffers.
 
@@ -73,7 +73,7 @@ class PublicVerifier:
         """Tell whether tags, whatever their bytes are, are those of the fragment.
 
         Raises:
-            ValueError: the fragment is not 8 MiB, the digest not 32 bytes, or the system gave no random bytes.
+            ValueError: the fragment is not 8 MiB or the digest not 32 bytes, or there were no random bytes.
         """
 
 class PrivateAuditor:

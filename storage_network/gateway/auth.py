@@ -55,6 +55,11 @@ def cess_address(account: bytes) -> str:
     return str(ss58_encode(account, CESS_SS58))
 
 
+def account_of(address: str) -> bytes:
+    """Return the account that an address names; errors as `authenticate`."""
+    return _account(address)
+
+
 def _account(address: str) -> bytes:
     # The decoder lets hexadecimal through unchecked.
     if address.startswith("0x"):

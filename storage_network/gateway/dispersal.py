@@ -11,6 +11,7 @@ from caregrid.errors import DigestMismatch, StorageUnreachable
 from caregrid.storage.reed_solomon import TOTAL_SHARDS, Fragment, SegmentBuffer
 from storage_network.gateway.catalogue import PlacedFragment
 from storage_network.gateway.concurrency import together
+from storage_network.gateway.homes import Homes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ class Disperser:
 
     def __init__(self, nodes: NodeClient) -> None:
         self._nodes = nodes
+        self._homes = Homes(nodes)
         self._turn = asyncio.Lock()
         self._buffer: SegmentBuffer | None = None
 
@@ -34,16 +36,14 @@ class Disperser:
         Raises:
             StorageUnreachable: fewer than 12 nodes take fragments.
         """
-        alive = await self._nodes.alive()
-        return tuple(
-            [await self._segment(spool, number, digest, alive) for number, digest in enumerate(segments)]
-        )
+        return tuple([await self._segment(spool, number, digest) for number, digest in enumerate(segments)])
 
-    async def _segment(self, spool: Spool, number: int, digest: bytes, alive: Sequence[str]) -> PlacedSegment:
+    async def _segment(self, spool: Spool, number: int, digest: bytes) -> PlacedSegment:
         async with self._turn:
             with self._borrowed() as buffer:
                 fragments = await asyncio.to_thread(_code, buffer, spool, number, digest)
-                spares = deque(placement_order(digest, alive))
+                # Asked for each segment: what was alive when a long upload began may be full or gone by now.
+                spares = deque(await self._homes.order())
                 homes = [_next_node(spares) for _ in range(TOTAL_SHARDS)]
                 placed = zip(homes, fragments, strict=True)
                 return tuple(await together(self._fragment(home, each, spares) for home, each in placed))
@@ -63,17 +63,6 @@ class Disperser:
                 home = _next_node(spares)
             else:
                 return PlacedFragment(digest=fragment.digest, node=home)
-
-
-def placement_order(segment: bytes, nodes: Sequence[str]) -> list[str]:
-    """Return the nodes in the order in which they take fragments 0 to 11 of a segment, then the spares.
-
-    The order is rotated by the segment's hash, so that data and parity spread evenly over the nodes.
-    """
-    if not nodes:
-        return []
-    first = int.from_bytes(segment[:8], "big") % len(nodes)
-    return [*nodes[first:], *nodes[:first]]
 
 
 def _next_node(spares: deque[str]) -> str:

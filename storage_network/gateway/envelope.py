@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from caregrid.errors import FragmentsMissing, InputInvalid, ObjectUnknown, StorageUnreachable, Unauthorised
+from caregrid.errors import (
+    Conflict,
+    DiskLow,
+    FragmentsMissing,
+    InputInvalid,
+    ObjectUnknown,
+    RateLimited,
+    StorageUnreachable,
+    TerritoryUnusable,
+    Unauthorised,
+)
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
 _OK: Final = 200
+_TOO_MANY: Final = 429
 _log = logging.getLogger(__name__)
 
 
@@ -26,7 +37,7 @@ class GatewayError(Exception):
         self.code, self.msg, self.data = code, msg, data
 
 
-def success(data: dict[str, Any]) -> web.Response:
+def success(data: dict[str, Any] | list[dict[str, Any]] | None) -> web.Response:
     """Return a successful envelope."""
     return _envelope(_OK, "ok", data)
 
@@ -36,6 +47,8 @@ async def errors_as_envelopes(request: web.Request, handler: Handler) -> web.Str
     """Turn every error into an envelope; what was not foreseen shows only its type, in the log."""
     try:
         return await handler(request)
+    except RateLimited as exc:
+        return _busy(exc.retry_after_s, str(exc))
     except GatewayError as exc:
         return _envelope(exc.code, exc.msg, exc.data)
     except web.HTTPException as exc:
@@ -57,7 +70,14 @@ def _as_gateway_error(exc: Exception) -> GatewayError:
     return GatewayError(500, "system error")
 
 
-def _envelope(code: int, msg: str, data: dict[str, Any] | None) -> web.Response:
+def _busy(retry_after_s: int, msg: str) -> web.Response:
+    body = {"code": 403, "msg": msg, "data": None}
+    return web.json_response(
+        body, status=_TOO_MANY, dumps=_compact, headers={"Retry-After": str(retry_after_s)}
+    )
+
+
+def _envelope(code: int, msg: str, data: dict[str, Any] | list[dict[str, Any]] | None) -> web.Response:
     body = {"code": code, "msg": msg, "data": data}
     return web.json_response(body, status=code, dumps=_compact)
 
@@ -69,7 +89,10 @@ def _compact(document: object) -> str:
 _CODES: Final[dict[type[Exception], int]] = {
     Unauthorised: 403,
     ObjectUnknown: 404,
+    Conflict: 409,
     InputInvalid: 400,
+    TerritoryUnusable: 400,
+    DiskLow: 507,
     FragmentsMissing: 502,
     StorageUnreachable: 503,
 }

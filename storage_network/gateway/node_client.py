@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import time
+from collections import Counter
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -30,14 +33,32 @@ READ_TIMEOUT_S: Final = 10.0
 STALL_TIMEOUT_S: Final = 3.0
 #: Writing 8 MiB and syncing it, with eleven other nodes doing the same on perhaps the same disk.
 WRITE_TIMEOUT_S: Final = 30.0
+#: Deleting a file and syncing its folder.
+DELETE_TIMEOUT_S: Final = 10.0
 #: A node that did not answer is asked last for this long.
 DOWN_MEMORY_S: Final = 3.0
+#: A node that sent other bytes than a fragment's is asked last for this long; its answers are always checked.
+SUSPECT_MEMORY_S: Final = 600.0
+#: What a node tells of itself is far shorter.
+MAX_HEALTH_SIZE: Final = 4096
 
 _CHUNK_SIZE: Final = 256 * 1024
 _CREATED: Final = 201
+_NO_CONTENT: Final = 204
 _OK: Final = 200
 _PARTIAL_CONTENT: Final = 206
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeHealth:
+    """What a node tells of itself; None where it does not tell."""
+
+    fragments: int | None
+    bytes_free: int | None
+    bytes_used: int | None
+    bytes_limit: int | None
+    corrupt: int | None
 
 
 class NodeClient:
@@ -47,21 +68,39 @@ class NodeClient:
     more than one that is down.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, nodes: Iterable[NodeAddress], token: str) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, nodes: Iterable[NodeAddress], token: str | None
+    ) -> None:
         self._session = session
         self._urls = {address.node: address.url for address in nodes}
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._down_until: dict[str, float] = {}
+        self._suspect_until: dict[str, float] = {}
+        self.failures: Counter[str] = Counter()  #: requests that a node did not answer, since the start
+        self.lies: Counter[str] = Counter()  #: fragments that a node vouched for and that were others
+
+    @property
+    def names(self) -> list[str]:
+        """The configured nodes, in the order of their names."""
+        return sorted(self._urls)
 
     async def alive(self) -> list[str]:
         """Return the names of the nodes that answer now, in the order of their names."""
-        nodes = sorted(self._urls)
-        answers = await together(self._is_alive(node) for node in nodes)
-        return [node for node, answered in zip(nodes, answers, strict=True) if answered]
+        return [node for node, health in (await self.healths()).items() if health is not None]
+
+    async def healths(self) -> dict[str, NodeHealth | None]:
+        """Return what every node tells of itself now, by name in order; None where one does not answer."""
+        nodes = self.names
+        answers = await together(self._health(node) for node in nodes)
+        return dict(zip(nodes, answers, strict=True))
 
     def seems_down(self, node: str) -> bool:
         """Tell whether the node failed to answer a moment ago, or is not among the configured ones."""
         return node not in self._urls or self._down_until.get(node, 0.0) > time.monotonic()
+
+    def is_suspect(self, node: str) -> bool:
+        """Tell whether the node has sent other bytes than a fragment's not long ago."""
+        return self._suspect_until.get(node, 0.0) > time.monotonic()
 
     async def put(self, node: str, digest: bytes, content: bytes | memoryview) -> None:
         """Have a node keep a fragment; on return it is on the node's disk."""
@@ -77,6 +116,7 @@ class NodeClient:
             _require_status(response, _OK)
             content = await response.content.readexactly(FRAGMENT_SIZE)
         if await asyncio.to_thread(_sha256, content) != digest:
+            self._suspect(node)
             raise StorageUnreachable("the storage node sent a damaged fragment")
         return content
 
@@ -107,12 +147,24 @@ class NodeClient:
         except StorageUnreachable:
             return False
 
-    async def _is_alive(self, node: str) -> bool:
+    async def delete(self, node: str, digest: bytes) -> None:
+        """Have a node forget a fragment; one that it does not have is no error."""
+        async with self._request(node, "DELETE", digest, DELETE_TIMEOUT_S) as response:
+            _require_status(response, _NO_CONTENT)
+
+    async def _health(self, node: str) -> NodeHealth | None:
         try:
             async with self._call(node, "GET", "/health", HEALTH_TIMEOUT_S) as response:
-                return response.status == _OK
+                if response.status != _OK:
+                    return None
+                return _health_of(await response.content.read(MAX_HEALTH_SIZE))
         except StorageUnreachable:
-            return False
+            return None
+
+    def _suspect(self, node: str) -> None:
+        _log.error("node_lies node=%s", node)
+        self.lies[node] += 1
+        self._suspect_until[node] = time.monotonic() + SUSPECT_MEMORY_S
 
     @asynccontextmanager
     async def _request(
@@ -148,8 +200,22 @@ class NodeClient:
                 yield response
         except (aiohttp.ClientError, asyncio.IncompleteReadError, TimeoutError, OSError) as exc:
             _log.warning("node_unreachable node=%s error=%s", node, type(exc).__name__)
+            self.failures[node] += 1
             self._down_until[node] = time.monotonic() + DOWN_MEMORY_S
             raise StorageUnreachable("a storage node did not answer") from exc
+
+
+def _health_of(body: bytes) -> NodeHealth | None:
+    try:
+        told = json.loads(body)
+        numbers = {field.name: _number(told.get(field.name)) for field in fields(NodeHealth)}
+    except (ValueError, AttributeError):
+        return None
+    return NodeHealth(**numbers)
+
+
+def _number(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None
 
 
 def _require_status(response: aiohttp.ClientResponse, status: int) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from caregrid.errors import FragmentsMissing, StorageUnreachable
+from caregrid.errors import FragmentsMissing, ObjectUnknown, StorageUnreachable
 from caregrid.storage import reed_solomon
 from caregrid.storage.file_id import DATA_SHARDS, FRAGMENT_SIZE, SEGMENT_SIZE
 from storage_network.gateway.concurrency import together
@@ -37,6 +37,7 @@ class Reader:
         self._nodes = nodes
         self._memory = asyncio.Semaphore(MAX_RESTORES_IN_MEMORY)
         self._little_memory = asyncio.Semaphore(MAX_SMALL_RESTORES)
+        self.restored = 0  #: pieces and segments read from other fragments than their data, since the start
 
     async def whole(self, stored: StoredObject) -> AsyncGenerator[bytes]:
         """Yield an object; every fragment is checked against its hash.
@@ -67,8 +68,23 @@ class Reader:
                 except StorageUnreachable:
                     yield await self._restored_piece(segment, index, piece)
 
+    async def fragment(self, stored: StoredObject, digest: bytes) -> bytes:
+        """Return one fragment of an object, computed from four others where its node does not have it.
+
+        Raises:
+            ObjectUnknown: the object has no such fragment.
+            FragmentsMissing: as `whole`.
+        """
+        segment, index = _place_of(stored, digest)
+        try:
+            return await self._nodes.get(segment[index].node, digest)
+        except StorageUnreachable:
+            async with self._memory:
+                held = await self._any_four(segment, self._whole_fragment)
+                return await asyncio.to_thread(_rebuild, held, index)
+
     async def _unless_down(self, fragment: PlacedFragment, piece: ByteRange, read: ReadPiece) -> bytes:
-        if self._nodes.seems_down(fragment.node):
+        if self._is_unwell(fragment.node):
             raise StorageUnreachable
         return await read(fragment, piece)
 
@@ -82,6 +98,7 @@ class Reader:
     async def _restored(self, segment: PlacedSegment, wanted: ByteRange) -> bytes:
         async with self._memory:
             held = await self._any_four(segment, self._whole_fragment)
+            self.restored += 1
             _log.info("segment_restored from=%s", sorted(held))
             return await asyncio.to_thread(_restore, held, wanted)
 
@@ -92,12 +109,13 @@ class Reader:
         async with self._little_memory if piece.length <= SMALL_PIECE else self._memory:
             # The same bytes of four others are enough.
             held = await self._any_four(segment, read)
+            self.restored += 1
             _log.info("piece_restored from=%s", sorted(held))
             return (await asyncio.to_thread(reed_solomon.restore_shards, held))[index]
 
     async def _any_four(self, segment: PlacedSegment, read: ReadFragment) -> dict[int, bytes]:
         # Nodes that failed a moment ago are asked, too, but last.
-        untried = sorted(range(len(segment)), key=lambda index: self._nodes.seems_down(segment[index].node))
+        untried = sorted(range(len(segment)), key=lambda index: self._is_unwell(segment[index].node))
         held: dict[int, bytes] = {}
         while len(held) < DATA_SHARDS and untried:
             missing = DATA_SHARDS - len(held)
@@ -107,6 +125,9 @@ class Reader:
         if len(held) < DATA_SHARDS:
             raise FragmentsMissing
         return held
+
+    def _is_unwell(self, node: str) -> bool:
+        return self._nodes.seems_down(node) or self._nodes.is_suspect(node)
 
     async def _whole_fragment(self, fragment: PlacedFragment) -> bytes:
         return await self._nodes.get(fragment.node, fragment.digest)
@@ -132,3 +153,16 @@ def _split(wanted: ByteRange, size: int) -> Iterator[tuple[int, ByteRange]]:
     for number in range(wanted.start // size, (wanted.end - 1) // size + 1):
         base = number * size
         yield number, ByteRange(start=max(wanted.start - base, 0), end=min(wanted.end - base, size))
+
+
+def _place_of(stored: StoredObject, digest: bytes) -> tuple[PlacedSegment, int]:
+    for segment in stored.segments:
+        for index, fragment in enumerate(segment):
+            if fragment.digest == digest:
+                return segment, index
+    raise ObjectUnknown("Not found")
+
+
+def _rebuild(held: dict[int, bytes], index: int) -> bytes:
+    data = reed_solomon.restore_shards(held)
+    return data[index] if index < DATA_SHARDS else reed_solomon.encode_shards(data)[index - DATA_SHARDS]

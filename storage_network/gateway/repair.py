@@ -13,11 +13,12 @@ from caregrid.errors import DigestMismatch, FragmentsMissing, StorageUnreachable
 from caregrid.storage import reed_solomon
 from caregrid.storage.file_id import DATA_SHARDS
 from storage_network.gateway.concurrency import together
+from storage_network.gateway.homes import Homes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from storage_network.gateway.catalogue import PlacedSegment, StoredObject
+    from storage_network.gateway.catalogue import PlacedFragment, PlacedSegment, StoredObject
     from storage_network.gateway.node_client import NodeClient
 
 #: Segments rebuilt at once over all requests; each takes about 200 MiB of memory meanwhile.
@@ -39,7 +40,7 @@ class Repairer:
     """Brings segments back to twelve intact fragments on distinct nodes, as far as there are nodes."""
 
     def __init__(self, nodes: NodeClient) -> None:
-        self._nodes = nodes
+        self._nodes, self._homes = nodes, Homes(nodes)
         self._memory = asyncio.Semaphore(MAX_REPAIRS_IN_MEMORY)
 
     async def repair(self, stored: StoredObject) -> AsyncIterator[list[Rebuilt]]:
@@ -63,7 +64,7 @@ class Repairer:
             raise FragmentsMissing
 
     async def _segment(self, number: int, segment: PlacedSegment) -> list[Rebuilt]:
-        intact = await together(self._nodes.has_intact(each.node, each.digest) for each in segment)
+        intact = await together(self._is_intact(each) for each in segment)
         lost = [position for position, sound in enumerate(intact) if not sound]
         if not lost:
             return []
@@ -71,10 +72,16 @@ class Repairer:
             segment, [position for position in range(len(segment)) if intact[position]]
         )
         fragments = await asyncio.to_thread(_rebuild, contents, [(at, segment[at].digest) for at in lost])
-        homes = await self._homes(segment, intact)
+        homes = await self._candidates(segment, intact)
         rebuilt = [await self._place(number, at, segment[at].digest, fragments[at], homes) for at in lost]
         _log.info("segment_repaired lost=%d rebuilt=%d", len(lost), sum(each is not None for each in rebuilt))
         return [each for each in rebuilt if each is not None]
+
+    async def _is_intact(self, fragment: PlacedFragment) -> bool:
+        # What a node vouches for that has sent other bytes counts for nothing.
+        return not self._nodes.is_suspect(fragment.node) and await self._nodes.has_intact(
+            fragment.node, fragment.digest
+        )
 
     async def _contents(self, segment: PlacedSegment, sound: Sequence[int]) -> dict[int, bytes]:
         contents: dict[int, bytes] = {}
@@ -89,12 +96,13 @@ class Repairer:
             raise FragmentsMissing
         return contents
 
-    async def _homes(self, segment: PlacedSegment, intact: Sequence[bool]) -> deque[str]:
+    async def _candidates(self, segment: PlacedSegment, intact: Sequence[bool]) -> deque[str]:
         # First the nodes that lost theirs and are back, then those that hold nothing of this segment.
         holding = {fragment.node for fragment, sound in zip(segment, intact, strict=True) if sound}
-        alive = [node for node in await self._nodes.alive() if node not in holding]
+        everybody = await self._homes.order(wanted=len(self._nodes.names))
+        roomy = [node for node in everybody if node not in holding]
         former = {fragment.node for fragment in segment}
-        return deque(sorted(alive, key=lambda node: node not in former))
+        return deque(sorted(roomy, key=lambda node: (self._nodes.is_suspect(node), node not in former)))
 
     async def _place(
         self, number: int, position: int, digest: bytes, content: bytes, homes: deque[str]

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from caregrid.errors import ConfigInvalid
 from caregrid.storage.file_id import MAX_SEGMENTS, SEGMENT_SIZE
+from storage_network.gateway.journal import ABANDONED_AGE_S
+from storage_network.gateway.uploads import UploadLimits
 
 if TYPE_CHECKING:
+    import ssl
     from pathlib import Path
 
 #: What CESS allows.
 DEFAULT_MAX_OBJECT_SIZE: Final = MAX_SEGMENTS * SEGMENT_SIZE
+#: Requests a minute of one account: what the stock gateway allows everybody together.
+DEFAULT_ACCOUNT_RATE: Final = 6_000
+#: Requests a minute from one address, signed or not; several accounts may come from one.
+DEFAULT_ADDRESS_RATE: Final = 60_000
+#: With less free disk than this, no upload is begun.
+DEFAULT_MIN_FREE: Final = 1024**3
+#: Between two fragments that the gateway itself reads, as a sample, from each node.
+DEFAULT_AUDIT_INTERVAL_S: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,9 +41,17 @@ class GatewaySettings:
 
     root: Path
     nodes: tuple[NodeAddress, ...]
-    token: str
+    token: str | None  #: what the nodes ask for, if they do
+    nodes_tls: ssl.SSLContext | None = None  #: how the nodes are asked; None: without TLS
     max_object_size: int = DEFAULT_MAX_OBJECT_SIZE  #: bytes
     require_expiry: bool = False  #: refuse signed messages that never expire, as those of the stock SDK
+    require_territories: bool = False  #: refuse uploads without space that an operator has given
+    account_rate: int = DEFAULT_ACCOUNT_RATE
+    address_rate: int = DEFAULT_ADDRESS_RATE
+    min_free: int = DEFAULT_MIN_FREE  #: bytes
+    uploads: UploadLimits = field(default_factory=UploadLimits)
+    abandoned_age_s: float = ABANDONED_AGE_S  #: then what a failed upload left on nodes is deleted
+    audit_interval_s: float = DEFAULT_AUDIT_INTERVAL_S  #: 0: no samples are read
 
 
 def read_nodes(path: Path) -> tuple[NodeAddress, ...]:
@@ -43,7 +62,7 @@ def read_nodes(path: Path) -> tuple[NodeAddress, ...]:
     """
     try:
         nodes = [
-            NodeAddress(node=str(entry["node"]), url=str(entry["url"]))
+            NodeAddress(node=str(entry["node"]), url=str(entry["url"]).rstrip("/"))
             for entry in json.loads(path.read_text())
         ]
     except (OSError, ValueError, TypeError, LookupError) as exc:

@@ -13,7 +13,10 @@ from caregrid.storage.file_id import SEGMENT_SIZE, FileIdHasher, file_id_of_segm
 from storage_network.gateway.envelope import GatewayError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    import aiohttp
 
 #: A client that sends nothing for this long is gone.
 BODY_STALL_TIMEOUT_S: Final = 60.0
@@ -43,20 +46,24 @@ class Spool:
         return self._hasher.size
 
     async def receive(self, request: web.Request) -> None:
-        """Take the whole body.
+        """Take a request's whole body.
 
         Raises:
             GatewayError: it is empty, cut short, or longer than allowed.
         """
         self._require_size(request.content_length or 0)
-        try:
-            while data := await _next_piece(request):
-                self._require_size(self.size + len(data))
-                await asyncio.to_thread(self._write, data)
-        except (ConnectionError, TimeoutError, web.RequestPayloadError) as exc:
-            raise GatewayError(400, "network error") from exc
+        await self.take(pieces_of(request.content))
         if request.content_length not in {None, self.size}:
             raise GatewayError(400, "network error")
+
+    async def take(self, pieces: AsyncIterator[bytes]) -> None:
+        """Take pieces to their end; errors as `receive`."""
+        try:
+            async for data in pieces:
+                self._require_size(self.size + len(data))
+                await asyncio.to_thread(self._write, data)
+        except (ConnectionError, TimeoutError, ValueError, web.RequestPayloadError) as exc:
+            raise GatewayError(400, "network error") from exc
         if self.size == 0:
             raise GatewayError(400, "the body is empty; there is nothing to store")
 
@@ -86,11 +93,50 @@ class Spool:
             raise GatewayError(413, text, {"limit": self._max_size})
 
 
-async def _next_piece(request: web.Request) -> bytes:
+class HeldSpool(Spool):
+    """An upload whose bytes lie in a file already; the file stays."""
+
+    def __init__(self, path: Path, *, max_size: int) -> None:
+        super().__init__(path.parent, max_size=max_size)
+        self._path = path
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("rb", buffering=0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def hash(self) -> None:
+        """Read the file once, for its file id; blocks on the disk."""
+        while data := self._file.read(_WRITE_SIZE):
+            self._hasher.update(data)
+
+
+async def pieces_of(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Yield a body in pieces; errors as `next_piece`."""
+    while data := await next_piece(content):
+        yield data
+
+
+async def next_piece(content: aiohttp.StreamReader) -> bytes:
+    """Return the next bytes of a body, about 1 MiB; empty at its end.
+
+    When the connection breaks, what came before is returned first.
+
+    Raises:
+        TimeoutError: nothing came for too long.
+        ConnectionError: the connection broke.
+    """
     piece = bytearray()
     while len(piece) < _WRITE_SIZE:
-        async with asyncio.timeout(BODY_STALL_TIMEOUT_S):
-            data = await request.content.readany()
+        try:
+            async with asyncio.timeout(BODY_STALL_TIMEOUT_S):
+                data = await content.readany()
+        except (ConnectionError, web.RequestPayloadError):
+            if piece:
+                break
+            raise
         if not data:
             break
         piece += data

@@ -2,14 +2,17 @@
 
 ::
 
-    PUT  /fragment/{sha256}   201; body of exactly one fragment, checked against its hash
-    GET  /fragment/{sha256}   200, checked; with `Range` 206
-    HEAD /fragment/{sha256}   200 with the size, unchecked; with `Check` read from the disk and checked
-    GET  /health              200 {"fragments": n, "bytes_free": n}
+    PUT    /fragment/{sha256}   201; body of exactly one fragment, checked against its hash
+    GET    /fragment/{sha256}   200, checked; with `Range` 206
+    HEAD   /fragment/{sha256}   200 with the size, unchecked; with `Check` read from the disk and checked
+    DELETE /fragment/{sha256}   204, also when it is not there
+    GET    /health              200 {"fragments", "bytes_free", "bytes_used", "bytes_limit", "corrupt"}
+    GET    /metrics             200, Prometheus' text format
+    GET    /livez               200; asks for no token
 
-Every request carries `Authorization: Bearer` with the shared token. Errors are JSON `{"error": code}`:
-400 wrong_size, 400 body_incomplete, 400 hash_mismatch, 401 unauthorised, 404 fragment_unknown,
-410 fragment_corrupt, 416 range_invalid, 507 disk_full.
+Every other request carries `Authorization: Bearer` with the shared token, where the node has one. Errors are
+JSON `{"error": code}`: 400 wrong_size, 400 body_incomplete, 400 hash_mismatch, 401 unauthorised,
+404 fragment_unknown, 410 fragment_corrupt, 416 range_invalid, 507 disk_full.
 """
 
 from __future__ import annotations
@@ -18,12 +21,16 @@ import asyncio
 import errno
 import hmac
 import logging
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from caregrid.errors import DigestMismatch, InputInvalid, NotFound
-from storage_network import ranges
+from caregrid.errors import DigestMismatch, DiskLow, InputInvalid, NotFound
+from storage_network import process, ranges
+from storage_network.node.metrics import NodeMetrics
+from storage_network.node.scrub import Scrubber, ScrubSettings
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -37,25 +44,38 @@ BODY_TIMEOUT_S: Final = 30.0
 #: Fragments held in memory at once, so that a node stays below 64 MiB of them.
 MAX_FRAGMENTS_IN_MEMORY: Final = 8
 
+_LIVEZ: Final = "/livez"
+_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _CUT_BODY: Final = (asyncio.IncompleteReadError, TimeoutError, ConnectionError, web.RequestPayloadError)
 _log = logging.getLogger(__name__)
 
 
-def make_app(store: FragmentStore, token: str) -> web.Application:
-    """Return the application that serves one node's fragments."""
-    api = _NodeApi(store)
-    app = web.Application(middlewares=[_require_token(token), _errors_as_json])
+def make_app(store: FragmentStore, token: str | None, scrubber: Scrubber | None = None) -> web.Application:
+    """Return the application that serves one node's fragments.
+
+    Args:
+        store: the fragments.
+        token: what the gateway must show; None where its certificate says enough.
+        scrubber: runs as long as a process serves the application; by default nothing is scrubbed.
+    """
+    scrubber = scrubber or Scrubber(store, Path(), ScrubSettings(period_s=0))
+    api = _NodeApi(store, scrubber)
+    app = web.Application(middlewares=[api.counted, _require_token(token), _errors_as_json])
+    app[process.JOBS] = (scrubber.run,)
     fragment = "/fragment/{digest:[0-9a-f]{64}}"
     app.router.add_put(fragment, api.put)
     app.router.add_get(fragment, api.get, allow_head=False)
     app.router.add_head(fragment, api.head)
+    app.router.add_delete(fragment, api.delete)
     app.router.add_get("/health", api.health, allow_head=False)
+    app.router.add_get("/metrics", api.metrics, allow_head=False)
+    app.router.add_get(_LIVEZ, api.livez, allow_head=False)
     return app
 
 
 class _NodeApi:
-    def __init__(self, store: FragmentStore) -> None:
-        self._store = store
+    def __init__(self, store: FragmentStore, scrubber: Scrubber) -> None:
+        self._store, self._scrubber, self._metrics = store, scrubber, NodeMetrics()
         self._memory = asyncio.Semaphore(MAX_FRAGMENTS_IN_MEMORY)
 
     async def put(self, request: web.Request) -> web.Response:
@@ -87,9 +107,33 @@ class _NodeApi:
             raise NotFound
         return web.Response(headers={"Content-Length": str(size)})
 
+    async def delete(self, request: web.Request) -> web.Response:
+        await asyncio.to_thread(self._store.delete, _digest(request))
+        return web.Response(status=204)
+
     async def health(self, _: web.Request) -> web.Response:
+        return web.json_response(asdict(await asyncio.to_thread(self._store.usage)))
+
+    async def metrics(self, _: web.Request) -> web.Response:
         usage = await asyncio.to_thread(self._store.usage)
-        return web.json_response({"fragments": usage.fragments, "bytes_free": usage.bytes_free})
+        text = self._metrics.text(usage, self._scrubber)
+        return web.Response(body=text, headers={"Content-Type": process.METRICS_TYPE})
+
+    async def livez(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    @property
+    def counted(self) -> Middleware:
+        """What counts every answer."""
+        metrics = self._metrics
+
+        @web.middleware
+        async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await handler(request)
+            metrics.answered(request.method if request.method in _METHODS else "other", response.status)
+            return response
+
+        return count
 
     async def _part(self, request: web.Request, text: str) -> web.Response:
         size = self._store.fragment_size
@@ -102,13 +146,14 @@ class _NodeApi:
             return await request.content.readexactly(self._store.fragment_size)
 
 
-def _require_token(token: str) -> Middleware:
+def _require_token(token: str | None) -> Middleware:
     expected = f"Bearer {token}".encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
-        if not hmac.compare_digest(given, expected):
+        asked = token is not None and request.path != _LIVEZ
+        if asked and not hmac.compare_digest(given, expected):
             return _error(401, "unauthorised")
         return await handler(request)
 
@@ -126,6 +171,8 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         return _error(410, "fragment_corrupt")
     except InputInvalid:
         return _error(416, "range_invalid")
+    except DiskLow:
+        return _error(507, "disk_full")
     except OSError as exc:
         if exc.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise

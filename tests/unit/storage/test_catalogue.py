@@ -60,7 +60,7 @@ def test_an_owner_keeps_his_first_name(tmp_path: Path) -> None:
     renamed = Owner(account=ALICE.account, name="another", territory="another")
     with closing(Catalogue(tmp_path / "c")) as catalogue:
         catalogue.add(STORED, ALICE)
-        catalogue.add_owner(FID, renamed)
+        catalogue.add_owner(FID, STORED.size, renamed)
         assert catalogue.owners(FID) == [ALICE]
 
 
