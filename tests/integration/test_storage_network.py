@@ -297,6 +297,27 @@ def _spool(network: LocalNetwork) -> list[Path]:
     return list((network.node_folder(0).parent / "gateway" / "spool").iterdir())
 
 
+async def test_a_deletion_survives_killed_processes(
+    network: LocalNetwork, store: DeossStore, source: Path
+) -> None:
+    """Fragments go from the nodes, also from one that was down and by a gateway that was killed meanwhile."""
+    assert await store.put(source) == FID
+    assert 12 * 2 == _fragments(network)
+    network.kill_node(5)
+    assert await store.delete(FID)
+    network.kill_gateway()
+    network.restart_node(5)
+    network.restart_gateway()
+    assert await store.stat(FID) is None
+    assert not await store.delete(FID)
+    await asyncio.to_thread(_wait_until, lambda: _fragments(network) == 0)
+
+
+def _fragments(network: LocalNetwork) -> int:
+    folders = (network.node_folder(number) / "fragments" for number in range(12))
+    return sum(len(list(folder.iterdir())) for folder in folders)
+
+
 async def test_unsigned_uploads_are_refused(network: LocalNetwork, source: Path) -> None:
     """Without a signature, with an expired one, or with another account's, nothing is stored."""
     forged = DeossStore(network.gateway_url, PAIR[0], lambda message: sr25519.sign(OTHER_PAIR, message))

@@ -85,7 +85,7 @@ async def test_other_kinds_are_examined(
     [
         ("application/fhir+json", CDA, "media-type"),
         ("application/fhir+json", b"secret no JSON", "json-start"),
-        ("application/fhir+json", gzip.compress(OBSERVATION), "packed"),
+        ("application/fhir+json", gzip.compress(OBSERVATION, mtime=0), "packed"),
         ("application/fhir+json", b'{"a": "\0"}', "nul"),
         ("application/fhir+json", b"\xff\xfe{\0}\0", "utf-16"),
         ("application/cda+xml", b"<html/>", "media-type"),
@@ -109,7 +109,7 @@ async def test_what_is_not_as_declared_is_refused_at_once(
 
 
 @pytest.mark.parametrize("content", [OBSERVATION, LONG])
-@pytest.mark.parametrize("packed", [gzip.compress, lambda content: gzip.compress(content, 0)])
+@pytest.mark.parametrize("packed", [gzip.compress, lambda content: gzip.compress(content, 0, mtime=0)])
 async def test_packed_content_is_unpacked(client: Client, sidecar: Rig, content: bytes, packed: Any) -> None:
     """The record is what was packed."""
     status, answer = await post(client, packed(content), **GZIP)
@@ -124,7 +124,7 @@ async def test_packed_content_is_unpacked(client: Client, sidecar: Rig, content:
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_bombs_do_not_go_off(client: Client, sidecar: Rig, *, chunked: bool) -> None:
     """What grows beyond the limit is refused as if it had come like that."""
-    bomb = gzip.compress(b"{" + b" " * 50_000_000)
+    bomb = gzip.compress(b"{" + b" " * 50_000_000, mtime=0)
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(bomb), 10_000):
@@ -140,12 +140,12 @@ async def test_bombs_do_not_go_off(client: Client, sidecar: Rig, *, chunked: boo
     ("content", "encoding", "expected"),
     [
         (OBSERVATION, "gzip", (400, "INPUT_INVALID")),
-        (gzip.compress(OBSERVATION)[:-5], "gzip", (400, "INPUT_INVALID")),
-        (gzip.compress(OBSERVATION) + b"x", "gzip", (400, "INPUT_INVALID")),
-        (gzip.compress(b""), "gzip", (400, "INPUT_EMPTY")),
-        (gzip.compress(CDA), "gzip", (422, "VALIDATION_FAILED")),
+        (gzip.compress(OBSERVATION, mtime=0)[:-5], "gzip", (400, "INPUT_INVALID")),
+        (gzip.compress(OBSERVATION, mtime=0) + b"x", "gzip", (400, "INPUT_INVALID")),
+        (gzip.compress(b"", mtime=0), "gzip", (400, "INPUT_EMPTY")),
+        (gzip.compress(CDA, mtime=0), "gzip", (422, "VALIDATION_FAILED")),
         (OBSERVATION, "br", (415, "MEDIA_TYPE_UNSUPPORTED")),
-        (gzip.compress(gzip.compress(OBSERVATION)), "gzip, gzip", (415, "MEDIA_TYPE_UNSUPPORTED")),
+        (gzip.compress(gzip.compress(OBSERVATION, mtime=0)), "gzip, gzip", (415, "MEDIA_TYPE_UNSUPPORTED")),
     ],
 )
 async def test_bad_packing_is_refused(
@@ -161,12 +161,12 @@ async def test_batches_may_be_packed(client: Client, sidecar: Rig) -> None:
     """A line for a line, also where the digest is of what was sent; a bomb ends it."""
     line = b'{"patient": "%s", "resource": %s}\n' % (PATIENT.hex().encode(), OBSERVATION)
     headers = {"Content-Type": "application/x-ndjson", **GZIP}
-    async with client.post("/v1/batches", data=gzip.compress(line * 2), headers=headers) as response:
+    async with client.post("/v1/batches", data=gzip.compress(line * 2, mtime=0), headers=headers) as response:
         assert 200 == response.status
         answers = [json.loads(text) for text in (await response.text()).splitlines()]
     assert ["received", "received"] == [answer["state"] for answer in answers]
     async with serving(sidecar, headers=await token_for(sidecar), batch_limit=10_000) as small:
-        bomb = gzip.compress(b" " * 40_000_000)
+        bomb = gzip.compress(b" " * 40_000_000, mtime=0)
         async with small.post("/v1/batches", data=bomb, headers=headers) as response:
             (answer,) = [json.loads(text) for text in (await response.text()).splitlines()]
     assert "INPUT_TOO_LARGE" == answer["error"]["code"]
@@ -176,7 +176,7 @@ async def test_a_signature_covers_the_packing(sidecar: Rig) -> None:
     """Nobody on the way can take the header off, and so change what is stored."""
     operators = calls.set_operators([OPERATOR, CLINIC.account])
     await sidecar.world.chain.submitter(ORGANISATION).submit(operators)
-    packed = gzip.compress(OBSERVATION)
+    packed = gzip.compress(OBSERVATION, mtime=0)
     async with serving(sidecar) as anyone:
         headers = headers_for(anyone, CLINIC, "POST", PATH, content=packed, headers=FHIR | GZIP)
         assert '"content-encoding"' in headers["Signature-Input"]
