@@ -58,7 +58,7 @@ class Disperser:
     async def _fragment(self, home: str, fragment: Fragment, spares: deque[str]) -> PlacedFragment:
         while True:
             try:
-                await self._nodes.put(home, fragment.digest, fragment.content)
+                await self._nodes.put(home, fragment.digest, fragment.content[: fragment.filled])
             except StorageUnreachable:
                 home = _next_node(spares)
             else:

@@ -92,7 +92,7 @@ class Reader:
         return await self._nodes.get_part(fragment.node, fragment.digest, piece.start, piece.length)
 
     async def _checked_piece(self, fragment: PlacedFragment, piece: ByteRange) -> bytes:
-        content = await self._nodes.get(fragment.node, fragment.digest)
+        content = await self._nodes.get(fragment.node, fragment.digest, filled=piece.end)
         return content[piece.start : piece.end]
 
     async def _restored(self, segment: PlacedSegment, wanted: ByteRange) -> bytes:

@@ -145,6 +145,21 @@ class ResumableUploads:
         if await next_piece(request.content):
             raise GatewayError(400, "received more file content")
 
+    async def pass_over(self, request: web.Request, chunk: Chunk) -> None:
+        """Read the body of a chunk that is held already, so that the connection stays usable.
+
+        Raises:
+            GatewayError: the body is longer than announced, or broke off.
+        """
+        left = chunk.end - chunk.start
+        try:
+            while left >= 0 and (piece := await next_piece(request.content)):
+                left -= len(piece)
+        except (ConnectionError, TimeoutError, web.RequestPayloadError) as exc:
+            raise GatewayError(400, "Failed to receive data") from exc
+        if left < 0:
+            raise GatewayError(400, "received more file content")
+
     async def finish(self, upload: Upload, fid: bytes) -> None:
         """Note what an upload has become, and delete its file."""
         await asyncio.to_thread(self._known.finish, upload, fid, time.time())

@@ -2,7 +2,7 @@
 
 ::
 
-    PUT    /fragment/{sha256}   201; body of exactly one fragment, checked against its hash
+    PUT    /fragment/{sha256}   201; a fragment, checked; zero bytes at its end may be left out
     GET    /fragment/{sha256}   200, checked; with `Range` 206
     HEAD   /fragment/{sha256}   200 with the size, unchecked; with `Check` read from the disk and checked
     DELETE /fragment/{sha256}   204, also when it is not there
@@ -79,11 +79,12 @@ class _NodeApi:
         self._memory = asyncio.Semaphore(MAX_FRAGMENTS_IN_MEMORY)
 
     async def put(self, request: web.Request) -> web.Response:
-        if request.content_length != self._store.fragment_size:
+        length = request.content_length
+        if length is None or length > self._store.fragment_size:
             return _error(400, "wrong_size")
         async with self._memory:
             try:
-                content = await self._body(request)
+                content = await self._body(request, length)
                 await asyncio.to_thread(self._store.put, _digest(request), content)
             except _CUT_BODY:
                 return _error(400, "body_incomplete")
@@ -141,9 +142,12 @@ class _NodeApi:
         content = await asyncio.to_thread(self._store.read_part, _digest(request), part.start, part.length)
         return web.Response(status=206, body=content, headers={"Content-Range": part.content_range(size)})
 
-    async def _body(self, request: web.Request) -> bytes:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await request.content.readexactly(self._store.fragment_size)
+    async def _body(self, request: web.Request, length: int) -> bytes:
+        content = b""
+        if length:  # of an empty body nothing can be read, not even nothing
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                content = await request.content.readexactly(length)
+        return content.ljust(self._store.fragment_size, b"\0")
 
 
 def _require_token(token: str | None) -> Middleware:

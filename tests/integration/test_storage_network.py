@@ -313,6 +313,23 @@ async def test_a_deletion_survives_killed_processes(
     await asyncio.to_thread(_wait_until, lambda: _fragments(network) == 0)
 
 
+async def test_who_deleted_an_object_can_own_it_again(
+    network: LocalNetwork, store: DeossStore, source: Path
+) -> None:
+    """Another owner keeps it meanwhile; what the gateway remembers of the first upload does not mislead."""
+    other = DeossStore(network.gateway_url, OTHER_PAIR[0], lambda message: sr25519.sign(OTHER_PAIR, message))
+    try:
+        assert FID == await store.put(source) == await other.put(source)
+        assert await store.delete(FID)
+        assert [] == [each async for each in store.list()]
+        assert FID == await store.put(source)
+        assert [FID] == [each.object_id async for each in store.list()]
+        assert await other.delete(FID)
+        assert (await store.stat(FID)) is not None
+    finally:
+        await other.close()
+
+
 def _fragments(network: LocalNetwork) -> int:
     folders = (network.node_folder(number) / "fragments" for number in range(12))
     return sum(len(list(folder.iterdir())) for folder in folders)

@@ -37,6 +37,7 @@ class Fragment:
 
     digest: bytes  #: SHA-256
     content: memoryview  #: 8 MiB
+    filled: int  #: bytes of it before those that are zero because the segment is padded
 
 
 class SegmentBuffer:
@@ -68,7 +69,10 @@ class SegmentBuffer:
         rows = [bytes(row) for row in _coding_matrix()[DATA_SHARDS:]]
         segment, digests = caregrid_native.disperse(rows, self._content[:length], self._parity)
         contents = [*_fragments(self._content), *_fragments(self._parity)]
-        return segment, [Fragment(digest=d, content=c) for d, c in zip(digests, contents, strict=True)]
+        return segment, [
+            Fragment(digest=digest, content=content, filled=filled)
+            for digest, content, filled in zip(digests, contents, _filled(length), strict=True)
+        ]
 
     def _pad(self, length: int) -> None:
         for start in range(length, self._used, len(_ZEROS)):
@@ -124,6 +128,11 @@ def restore_shards(shards: Mapping[int, bytes]) -> list[bytes]:
     restored = _combine([inverse[index] for index in lost], [shards[index] for index in held])
     known = {**shards, **dict(zip(lost, restored, strict=True))}
     return [known[index] for index in range(DATA_SHARDS)]
+
+
+def _filled(length: int) -> list[int]:
+    data = [min(max(length - place * FRAGMENT_SIZE, 0), FRAGMENT_SIZE) for place in range(DATA_SHARDS)]
+    return [*data, *[data[0]] * PARITY_SHARDS]
 
 
 def _fragments(whole: memoryview) -> Iterator[memoryview]:

@@ -34,6 +34,7 @@ class Resuming:
         async with requests.place(self._gateway.places_to_write), self._gateway.resumable.turn(number):
             upload = await self._upload(number, owner, chunk)
             if upload.fid is not None:
+                await self._gateway.resumable.pass_over(request, chunk)
                 return success({"fid": upload.fid.hex()})
             await self._gateway.resumable.receive(request, upload, chunk)
             if not chunk.is_last:
@@ -71,9 +72,9 @@ class Resuming:
         upload = await self._gateway.resumable.find(number)
         if upload is None or upload.fid is None:
             return upload
-        # What was deleted since has to be sent again.
-        size = await asyncio.to_thread(self._gateway.catalogue.size, upload.fid)
-        return upload if size is not None else None
+        # What its owner has deleted since has to be sent again, also when another one keeps it.
+        owners = await asyncio.to_thread(self._gateway.catalogue.owners, upload.fid)
+        return upload if upload.account in {owner.account for owner in owners} else None
 
     async def _store(self, upload: Upload, owner: Owner) -> bytes:
         resumable = self._gateway.resumable

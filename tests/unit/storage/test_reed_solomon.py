@@ -127,6 +127,9 @@ def test_buffer_serves_one_segment_after_another() -> None:
         segment, fragments = buffer.take(_fill_with(content))
         expected = reed_solomon.encode(content)
         assert expected == [bytes(fragment.content) for fragment in fragments]
+        assert expected == [
+            bytes(each.content[: each.filled]).ljust(FRAGMENT_SIZE, b"\0") for each in fragments
+        ]
         assert [hashlib.sha256(fragment).digest() for fragment in expected] == [
             fragment.digest for fragment in fragments
         ]

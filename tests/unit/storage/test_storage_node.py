@@ -78,9 +78,21 @@ async def test_wrong_content_is_refused(node: Client, tmp_path: Path) -> None:
     """Content of another hash or another size leaves nothing on the disk."""
     flipped = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
     assert await _error_of(node, "PUT", ROUTE, data=flipped) == (400, "hash_mismatch")
-    assert await _error_of(node, "PUT", ROUTE, data=CONTENT[:-1]) == (400, "wrong_size")
+    assert await _error_of(node, "PUT", ROUTE, data=CONTENT[:1]) == (400, "hash_mismatch")
     assert await _error_of(node, "PUT", ROUTE, data=CONTENT + b"\0") == (400, "wrong_size")
     assert _files_below(tmp_path) == []
+
+
+async def test_zero_bytes_at_the_end_need_not_be_sent(node: Client) -> None:
+    """What is missing at a fragment's end is zero, down to a fragment of nothing else."""
+    short = CONTENT.rstrip(b"\0")
+    assert len(short) < SIZE
+    for sent, whole in ((short, CONTENT), (b"", bytes(SIZE))):
+        route = f"/fragment/{hashlib.sha256(whole).hexdigest()}"
+        async with node.put(route, data=sent, headers={"Content-Length": str(len(sent))}) as response:
+            assert 201 == response.status
+        async with node.get(route) as response:
+            assert whole == await response.read()
 
 
 @pytest.mark.parametrize("headers", [{}, {"Range": "bytes=0-9"}])
