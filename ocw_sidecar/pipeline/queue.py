@@ -57,8 +57,8 @@ class Queue(ABC):
         """Return one submission."""
 
     @abstractmethod
-    async def sealed_submission(self, submission_id: bytes) -> SealedSubmission | None:
-        """Return a submission with payload and key, or None when they are discarded."""
+    async def sealed_submissions(self, submission_ids: Sequence[bytes]) -> Mapping[bytes, SealedSubmission]:
+        """Return submissions by id, with payload and key; those are missing that are discarded."""
 
     @abstractmethod
     async def records_of(self, submission_id: bytes) -> list[RecordView]:

@@ -134,7 +134,7 @@ async def test_added_submission_is_found_with_payload_key_and_job(queue: Queue) 
     assert added == await queue.submission(new.submission_id)
     assert {new.submission_id: new.payload} == await queue.payloads([new.submission_id, b"?" * 16])
     sealed = SealedSubmission(submission=added, payload=new.payload, wrapped_key=new.wrapped_key)
-    assert sealed == await queue.sealed_submission(new.submission_id)
+    assert {new.submission_id: sealed} == await queue.sealed_submissions([new.submission_id, bytes(16)])
     assert new.submission_id == (await claim_one(queue, Stage.VALIDATE)).item
 
 
@@ -251,7 +251,7 @@ async def test_rejected_whole_leaves_only_the_outcome(queue: Queue) -> None:
     (record,) = await queue.records_of(new.submission_id)
     assert (RecordState.REJECTED, OUTCOME) == (record.state, record.outcome)
     assert {} == await queue.payloads([new.submission_id])
-    assert await queue.sealed_submission(new.submission_id) is None
+    assert {} == await queue.sealed_submissions([new.submission_id])
     assert await queue.releasable_key(new.submission_id) is None
 
 
@@ -270,7 +270,7 @@ async def test_bundle_becomes_its_parts(queue: Queue) -> None:
         (record.record_id, record.ordinal, record.state) for record in found
     ]
     assert {part.record_id: part.payload} == await queue.payloads([new.submission_id, part.record_id])
-    assert await queue.sealed_submission(new.submission_id) is None
+    assert {} == await queue.sealed_submissions([new.submission_id])
     assert b"w" == await queue.releasable_key(part.record_id)
 
 

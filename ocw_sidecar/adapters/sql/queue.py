@@ -61,10 +61,15 @@ class SqlQueue(Queue):
         row = await self._row("submission", id=submission_id)
         return None if row is None else rows.submission(row)
 
-    async def sealed_submission(self, submission_id: bytes) -> SealedSubmission | None:
-        """Look a submission up with all that opens it; see `Queue.sealed_submission`."""
-        row = await self._row("sealed_submission", id=submission_id)
-        return None if row is None else rows.sealed_submission(row)
+    async def sealed_submissions(self, submission_ids: Sequence[bytes]) -> Mapping[bytes, SealedSubmission]:
+        """Look submissions up with all that opens them; see `Queue.sealed_submissions`."""
+
+        def find(db: Session) -> list[Row]:
+            found = [db.execute(SQL["sealed_submission"], {"id": each}) for each in submission_ids]
+            return [row for row in (each.fetchone() for each in found) if row is not None]
+
+        sealed = [rows.sealed_submission(row) for row in await self._read(find)]
+        return {each.submission.submission_id: each for each in sealed}
 
     async def records_of(self, submission_id: bytes) -> list[RecordView]:
         """List a submission's records; see `Queue.records_of`."""

@@ -13,6 +13,7 @@ from caregrid.sealed import new_data_key, open_range, open_sealed, plain_length,
 from ocw_sidecar.pipeline.bells import Bell
 from ocw_sidecar.pipeline.crashpoints import CrashPoint, reach
 from ocw_sidecar.pipeline.fingerprints import KEY_ID, Fingerprints
+from ocw_sidecar.pipeline.gathering import Gathered
 from ocw_sidecar.pipeline.intake import OPAQUE_FORMATS
 from ocw_sidecar.pipeline.items import (
     AcceptedWhole,
@@ -28,7 +29,7 @@ from ocw_sidecar.pipeline.states import Stage
 from ocw_sidecar.pipeline.steps.base import JobStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.items import Job, Payload, SealedSubmission, Submission, Verdict
@@ -71,10 +72,12 @@ class ValidateStep(JobStep):
         self._print_key: bytes | None = None
         self._small = asyncio.Semaphore(limits.at_once)
         self._large = asyncio.Lock()
+        self._sealed = Gathered(self._find_all, most=limits.batch)
+        self._originals = Gathered(self._find_originals, most=limits.batch)
 
     async def act(self, job: Job) -> None:
         """Judge one submission and note its records."""
-        sealed = await self._bench.queue.sealed_submission(job.item)
+        sealed = await self._sealed(job.item)
         if sealed is None:
             raise ProtocolViolation("the queue has lost a submission, its payload or its key")
         prints = await self._fingerprints(sealed.submission)
@@ -90,6 +93,14 @@ class ValidateStep(JobStep):
         self._told(verdict)
         self._bench.bells.ring(Bell.PACK, Bell.SETTLED)
         log.info("submission_validated", submission=job.item.hex(), rejected=count_rejected(verdict))
+
+    async def _find_all(self, ids: Sequence[bytes]) -> list[SealedSubmission | None]:
+        found = await self._bench.queue.sealed_submissions(ids)
+        return [found.get(each) for each in ids]
+
+    async def _find_originals(self, waiting: Sequence[Sequence[bytes]]) -> list[Mapping[bytes, bytes]]:
+        found = await self._bench.queue.originals([each for some in waiting for each in some])
+        return [found] * len(waiting)
 
     async def _note(self, job: Job, verdict: Verdict) -> list[str]:
         try:
@@ -142,7 +153,7 @@ class ValidateStep(JobStep):
     async def _settled(self, judged: Judged | AcceptedWhole) -> Verdict:
         if isinstance(judged, AcceptedWhole | RejectedWhole):
             return judged
-        originals = await self._bench.queue.originals(_fingerprints_of(judged))
+        originals = await self._originals(_fingerprints_of(judged))
         ports, spool = self._bench.ports, self._bench.spool
         if isinstance(judged, Whole) and judged.pseudonyms is None:
             return settle(judged, originals, ports, spool)  # nothing is left to be sealed

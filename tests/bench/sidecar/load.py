@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import statistics
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.bench.sidecar.site import Site
 
 #: The longest that anything here waits for one answer.
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=900)
 _POLL_S: Final = 0.25
+#: No observation is measured twice: what says the same as a final record becomes none.
+_NUMBERS: Final = itertools.count()
 #: What is under way, by kind and state.
 _OPEN: Final = {
     ("submission", "received"),
@@ -70,7 +73,7 @@ def observation(number: int) -> dict[str, Any]:
 
 async def singles(site: Site, count: int, callers: int) -> float:
     """Return the seconds until so many requests, one resource each, are acknowledged."""
-    numbers = iter(range(count))
+    numbers = itertools.islice(_NUMBERS, count)
     async with _session(site) as session:
         begun = time.perf_counter()
         async with asyncio.TaskGroup() as group:
@@ -81,7 +84,8 @@ async def singles(site: Site, count: int, callers: int) -> float:
 
 async def burst(site: Site, count: int, batches: int) -> Burst:
     """Submit so many resources in some NDJSON requests at once, and wait until all are final."""
-    bodies = [_lines(site, range(start, count, batches)) for start in range(batches)]
+    numbers = list(itertools.islice(_NUMBERS, count))
+    bodies = [_lines(site, numbers[start::batches]) for start in range(batches)]
     async with _session(site) as session:
         await _settle(session, site)
         begun = time.perf_counter()
@@ -100,7 +104,7 @@ async def steady(site: Site, count: int, rate: float) -> list[float]:
         tasks = []
         for number in range(count):
             await asyncio.sleep(begun + number / rate - time.perf_counter())
-            tasks.append(group.create_task(_follow(session, site, number)))
+            tasks.append(group.create_task(_follow(session, site, next(_NUMBERS))))
     return [task.result() for task in tasks]
 
 
@@ -160,7 +164,7 @@ async def _open_items(session: aiohttp.ClientSession, site: Site) -> int:
     return found
 
 
-def _lines(site: Site, numbers: range) -> bytes:
+def _lines(site: Site, numbers: Sequence[int]) -> bytes:
     patient = site.patient_id.hex()
     lines = [json.dumps({"patient": patient, "resource": observation(number)}) for number in numbers]
     return "\n".join([*lines, ""]).encode()
