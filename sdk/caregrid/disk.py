@@ -42,19 +42,19 @@ class AtomicFile:
 
     def __exit__(self, *_: object) -> None:
         try:
-            with _full_disk_named():
+            with full_disk_named():
                 self._file.close()
         finally:
             self._part.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> int:
         """Write all of the data and return its length."""
-        with _full_disk_named():
+        with full_disk_named():
             return self._file.write(data)
 
     def publish(self) -> None:
         """Make what was written durable and give it its name."""
-        with _full_disk_named():
+        with full_disk_named():
             self._file.flush()
             os.fsync(self._file.fileno())
             self._part.replace(self._target)
@@ -81,7 +81,12 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _full_disk_named() -> Iterator[None]:
+def full_disk_named() -> Iterator[None]:
+    """Turn the system's word for a full disk into ours.
+
+    Raises:
+        DiskLow: there is no room to write.
+    """
     try:
         yield
     except OSError as exc:

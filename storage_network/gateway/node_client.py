@@ -84,10 +84,6 @@ class NodeClient:
         """The configured nodes, in the order of their names."""
         return sorted(self._urls)
 
-    async def alive(self) -> list[str]:
-        """Return the names of the nodes that answer now, in the order of their names."""
-        return [node for node, health in (await self.healths()).items() if health is not None]
-
     async def healths(self) -> dict[str, NodeHealth | None]:
         """Return what every node tells of itself now, by name in order; None where one does not answer."""
         nodes = self.names

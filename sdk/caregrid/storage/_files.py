@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import errno
 import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from caregrid.errors import DiskLow, InputInvalid, InputMissing
+from caregrid.errors import InputInvalid, InputMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
-
-_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def open_source(path: Path) -> BinaryIO:
@@ -39,13 +34,3 @@ def open_private(path: Path) -> BinaryIO:
 
 def size_of(source: BinaryIO) -> int:
     return os.fstat(source.fileno()).st_size
-
-
-@contextmanager
-def full_disk_named() -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in _DISK_FULL:
-            raise DiskLow from exc
-        raise

@@ -7,9 +7,9 @@ import os
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
-from caregrid.disk import AtomicFile, sync_folder
+from caregrid.disk import AtomicFile, full_disk_named, sync_folder
 from caregrid.errors import Conflict, FileIdMismatch
-from caregrid.storage._files import full_disk_named, open_private
+from caregrid.storage._files import open_private
 from caregrid.storage.file_id import SEGMENT_SIZE, FileIdHasher, file_id_of_segments
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from caregrid.disk import full_disk_named
 from caregrid.errors import InputEmpty, InputInvalid, ObjectTooLarge
 from caregrid.storage import _files
 from caregrid.storage.file_id import MAX_SEGMENTS, SEGMENT_SIZE, FileIdHasher
@@ -132,10 +133,10 @@ async def _copy(source: SizedStream, file: BinaryIO) -> None:
 
 
 def _write(file: BinaryIO, chunk: bytes) -> None:
-    with _files.full_disk_named():
+    with full_disk_named():
         file.write(chunk)
 
 
 def _flush(file: BinaryIO) -> None:
-    with _files.full_disk_named():
+    with full_disk_named():
         file.flush()
