@@ -58,7 +58,18 @@ fn a_worker_proxy_only_works() {
 		organisation: AccountId::new([1; 32]),
 		record: [1; 16],
 	});
+	let move_away = RuntimeCall::Emr(pallet_emr::Call::move_records {
+		organisation: AccountId::new([1; 32]),
+		object: pallet_emr::ObjectInfo {
+			id: [2; 32],
+			size: 1,
+			record_count: 1,
+			manifest_root: [3; 32],
+		},
+		records: Default::default(),
+	});
 	assert!(ProxyType::Worker.filter(&cleanup));
+	assert!(!ProxyType::Worker.filter(&move_away));
 	assert!(!ProxyType::Worker.filter(&operators));
 	assert!(!ProxyType::Worker.filter(&erase));
 	assert!(!ProxyType::Worker.filter(&transfer));
@@ -99,6 +110,7 @@ fn the_heaviest_calls_fit_into_a_block() {
 	for (name, weight) in [
 		("register_patients", Medical::register_patients(batch)),
 		("store_emr_batch", Medical::store_emr_batch(batch)),
+		("move_records", Medical::move_records(batch)),
 		("deliver_keys", Medical::deliver_keys(batch)),
 		("erase_record", Medical::erase_record(usual + members)),
 		("report_storage_health", Medical::report_storage_health(batch)),

@@ -253,6 +253,24 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// Each record leaves an object that had no other, and that goes.
+	#[benchmark]
+	fn move_records(r: Linear<1, { T::MaxBatch::get() }>) -> Result<(), BenchmarkError> {
+		let (organisation, operator) = organisation::<T>()?;
+		stored::<T>(&organisation, 0, None)?;
+		let mut records = Vec::new();
+		for index in 1..=r {
+			records
+				.push(RecordInfo { digest: [5; 32], ..stored::<T>(&organisation, index, None)? });
+		}
+		let records = records.try_into().expect("within bound; qed");
+		#[extrinsic_call]
+		_(RawOrigin::Signed(operator), organisation, pack::<T>(0), records);
+		assert_eq!(1 + r, Objects::<T>::get(id::<32>(0)).ok_or("no object")?.anchored);
+		assert_eq!(1, Objects::<T>::iter_keys().count());
+		Ok(())
+	}
+
 	#[benchmark]
 	fn request_access() -> Result<(), BenchmarkError> {
 		let (organisation, _) = organisation::<T>()?;

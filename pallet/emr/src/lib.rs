@@ -16,6 +16,9 @@
 //! Erasing a record leaves a tombstone under its id, so that an id is never used twice. It says
 //! who erased it and when, and nothing of whose record it was.
 //!
+//! A record can come to lie in another object, as it is or sealed anew: what does not change is its
+//! id, its patient, its format, its custodian, and who may read it.
+//!
 //! Calls of an organisation's operators are free of fee when they succeed; a batch of which nothing
 //! was taken has not.
 //!
@@ -311,7 +314,7 @@ pub mod pallet {
 		RecordRejected {
 			/// The record.
 			record: RecordId,
-			/// The object it was to be anchored in.
+			/// The object it was to lie in.
 			object: ObjectId,
 			/// Why.
 			reason: RejectReason,
@@ -325,7 +328,7 @@ pub mod pallet {
 			/// Who answers for it.
 			custodian: T::AccountId,
 		},
-		/// The last record of an object was erased; the object may be deleted.
+		/// The last record of an object was erased or moved; the object may be deleted.
 		ObjectRemoved {
 			/// The file id.
 			object: ObjectId,
@@ -497,6 +500,19 @@ pub mod pallet {
 			/// Why.
 			reason: RejectReason,
 		},
+		/// A record lies in another object; its grants stay.
+		RecordMoved {
+			/// The record.
+			record: RecordId,
+			/// Whose record it is.
+			patient: PatientId,
+			/// Where its bytes lay.
+			from: ObjectId,
+			/// Where its bytes lie.
+			object: ObjectId,
+			/// Who answers for it.
+			custodian: T::AccountId,
+		},
 	}
 
 	#[pallet::error]
@@ -571,6 +587,11 @@ pub mod pallet {
 		ReportInvalid,
 		/// The account that pays has too few free tokens for the deposit.
 		DepositUnpayable,
+		/// The record stands at this place already; nothing is to be moved.
+		RecordInPlace,
+		/// The record is anchored for another patient, in another format, or elsewhere in this object,
+		/// whose bytes never change.
+		RecordMismatch,
 	}
 
 	#[pallet::hooks]
@@ -935,7 +956,7 @@ pub mod pallet {
 			Self::do_revoke_access(&who, scope, grantee)
 		}
 
-		/// Deliver the keys of live grants: pending ones, and those wrapped to an earlier key.
+		/// Deliver the keys of live grants: pending ones, and new ones in place of old ones.
 		///
 		/// ## Dispatch Origin
 		///
@@ -944,8 +965,10 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// A key that cannot be delivered is left out and reported; the others go on. For an inline
-		/// key the custodian takes the deposit over. `O(K)` in the keys.
+		/// A key takes the place of whatever stood there: of one wrapped to the grantee's earlier
+		/// encryption key, or of the key of a record that was sealed anew. A key that cannot be
+		/// delivered is left out and reported; the others go on. For an inline key the custodian
+		/// takes the deposit over. `O(K)` in the keys.
 		///
 		/// ## Errors
 		///
@@ -1219,6 +1242,46 @@ pub mod pallet {
 			Self::ensure_operator(&organisation, &who)?;
 			Self::do_commit_proof(&organisation, object, key, tags)?;
 			Ok(Pays::No.into())
+		}
+
+		/// Say that anchored records lie in another object, as they were or sealed anew.
+		///
+		/// ## Dispatch Origin
+		///
+		/// As [`Pallet::store_emr`], of the organisation that is the custodian of the records.
+		///
+		/// ## Details
+		///
+		/// `object` is new, or has room in its manifest. A record keeps its patient, its format, the
+		/// block of its anchoring, and its grants; place, length and digest are replaced. Where the
+		/// digest changes, the custodian delivers the keys again. An object whose last record moves is
+		/// removed, and its deposit goes back before that of `object` is taken. A record that cannot
+		/// be moved is left out and reported, [`Error::RecordInPlace`] for one that stands so already;
+		/// the others go on. So a batch can be sent again after an unknown outcome. `O(R)` in the
+		/// records.
+		///
+		/// ## Errors
+		///
+		/// - [`Error::BatchEmpty`], [`Error::OrganisationUnknown`], [`Error::NotOperator`],
+		///   [`Error::ObjectMismatch`], [`Error::ObjectForeign`], [`Error::ObjectInvalid`]
+		///
+		/// ## Events
+		///
+		/// [`Event::RecordMoved`] or [`Event::RecordRejected`] for each record, [`Event::ObjectRemoved`]
+		/// for each object that has none left, and [`Event::ObjectStored`] with an object's first
+		/// record.
+		#[pallet::call_index(21)]
+		#[pallet::weight(T::WeightInfo::move_records(records.len() as u32))]
+		pub fn move_records(
+			origin: OriginFor<T>,
+			organisation: T::AccountId,
+			object: ObjectInfo,
+			records: BoundedVec<RecordInfo, T::MaxBatch>,
+		) -> DispatchResultWithPostInfo {
+			let who = ensure_signed(origin)?;
+			Self::ensure_operator(&organisation, &who)?;
+			let good = Self::do_move_records(organisation, object, &records)?;
+			Ok(free_if(good > 0))
 		}
 	}
 

@@ -4,6 +4,7 @@
 //! - Intel(R) Xeon(R) Processor, 2 cores
 //! - WASM by rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball), executed by Wasmtime
 //! - 50 points for each component, 20 runs at each
+//! - `move_records` on 2026-11-23, while the machine did other work: its figures are high
 //!
 //! Proof sizes are zero: the blocks of a solochain carry no storage proof.
 
@@ -35,6 +36,8 @@ pub trait WeightInfo {
 	fn store_emr() -> Weight;
 	/// `r` from 1 to 128. At least 84_532_000 ps.
 	fn store_emr_batch(r: u32) -> Weight;
+	/// `r` from 1 to 128. At least 153_299_000 ps.
+	fn move_records(r: u32) -> Weight;
 	/// At least 73_894_000 ps.
 	fn request_access() -> Weight;
 	/// At least 171_956_000 ps.
@@ -124,6 +127,15 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 		Weight::from_parts(83_279_534, 0)
 			// Standard error: 16_833
 			.saturating_add(Weight::from_parts(12_305_571, 0).saturating_mul(r.into()))
+			.saturating_add(T::DbWeight::get().reads(4))
+			.saturating_add(T::DbWeight::get().reads(2_u64.saturating_mul(r.into())))
+			.saturating_add(T::DbWeight::get().writes(3))
+			.saturating_add(T::DbWeight::get().writes(2_u64.saturating_mul(r.into())))
+	}
+	fn move_records(r: u32) -> Weight {
+		Weight::from_parts(182_351_000, 0)
+			// Standard error: 765_063
+			.saturating_add(Weight::from_parts(87_437_760, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().reads(2_u64.saturating_mul(r.into())))
 			.saturating_add(T::DbWeight::get().writes(3))
@@ -272,6 +284,15 @@ impl WeightInfo for () {
 		Weight::from_parts(83_279_534, 0)
 			// Standard error: 16_833
 			.saturating_add(Weight::from_parts(12_305_571, 0).saturating_mul(r.into()))
+			.saturating_add(ParityDbWeight::get().reads(4))
+			.saturating_add(ParityDbWeight::get().reads(2_u64.saturating_mul(r.into())))
+			.saturating_add(ParityDbWeight::get().writes(3))
+			.saturating_add(ParityDbWeight::get().writes(2_u64.saturating_mul(r.into())))
+	}
+	fn move_records(r: u32) -> Weight {
+		Weight::from_parts(182_351_000, 0)
+			// Standard error: 765_063
+			.saturating_add(Weight::from_parts(87_437_760, 0).saturating_mul(r.into()))
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().reads(2_u64.saturating_mul(r.into())))
 			.saturating_add(ParityDbWeight::get().writes(3))

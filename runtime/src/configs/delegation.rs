@@ -31,7 +31,8 @@ pub enum ProxyType {
 	#[default]
 	Any,
 	/// What a sidecar does day by day: anchoring, patients, keys, reports, clean-up, threats. Who
-	/// steals it can neither name operators, nor decide on access, nor erase, nor move tokens.
+	/// steals it can neither name operators, nor decide on access, nor erase or move records (what
+	/// an object loses its last record for is deleted from storage), nor move tokens.
 	Worker,
 }
 

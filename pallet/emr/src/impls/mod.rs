@@ -2,6 +2,7 @@
 
 mod access;
 mod expiry;
+mod moves;
 mod parties;
 mod queries;
 mod records;

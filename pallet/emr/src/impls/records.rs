@@ -10,13 +10,13 @@ use frame_support::{
 use crate::*;
 
 /// An object while records are being anchored in it; its deposit is settled once, at the end.
-struct Anchoring<T: Config> {
-	id: ObjectId,
-	custodian: T::AccountId,
+pub(super) struct Anchoring<T: Config> {
+	pub(super) id: ObjectId,
+	pub(super) custodian: T::AccountId,
 	info: ObjectInfo,
 	/// What stands in storage, unless the object is new.
 	stored: Option<Object<T>>,
-	anchored: u32,
+	pub(super) anchored: u32,
 	erased: u32,
 }
 
@@ -39,17 +39,26 @@ impl<T: Config> Pallet<T> {
 	) -> Result<u32, DispatchError> {
 		ensure!(!records.is_empty(), Error::<T>::BatchEmpty);
 		let mut anchoring = Anchoring::<T>::open(organisation, object)?;
-		let rejected = records
-			.iter()
-			.filter_map(|record| anchoring.anchor(record).err().map(|reason| (record.id, reason)))
-			.collect::<Vec<_>>();
-
-		let good = records.len().saturating_sub(rejected.len()) as u32;
-		for (record, reason) in rejected {
-			Self::deposit_event(Event::RecordRejected { record, object: object.id, reason });
-		}
+		let good = Self::tally(object.id, records, |record| anchoring.anchor(record));
 		anchoring.close()?;
 		Ok(good)
+	}
+
+	/// Do something with each record, tell of those that are refused, and return how many were good.
+	pub(super) fn tally(
+		object: ObjectId,
+		records: &[RecordInfo],
+		mut deal_with: impl FnMut(&RecordInfo) -> Result<(), RejectReason>,
+	) -> u32 {
+		let rejected = records
+			.iter()
+			.filter_map(|record| deal_with(record).err().map(|reason| (record.id, reason)))
+			.collect::<Vec<_>>();
+		let good = records.len().saturating_sub(rejected.len()) as u32;
+		for (record, reason) in rejected {
+			Self::deposit_event(Event::RecordRejected { record, object, reason });
+		}
+		good
 	}
 
 	/// What an object with `records` records occupies.
@@ -83,7 +92,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(object.custodian == custodian, Error::<T>::ObjectForeign);
 
 		let grants = Self::drop_grants(id, record.patient, &custodian)?;
-		Self::shrink_object(record.object, object)?;
+		let removed = Self::shrink_object(record.object, object, 1)?;
 		Self::bury(&custodian, id)?;
 		PatientRecords::<T>::remove(record.patient, id);
 		Self::deposit_event(Event::RecordErased {
@@ -91,24 +100,29 @@ impl<T: Config> Pallet<T> {
 			object: record.object,
 			custodian: custodian.clone(),
 		});
-		if !Objects::<T>::contains_key(record.object) {
+		if removed {
 			Self::deposit_event(Event::ObjectRemoved { object: record.object, custodian });
 		}
 		Ok(grants)
 	}
 
-	/// Take one record from an object, and the object away with its last.
-	fn shrink_object(id: ObjectId, mut object: Object<T>) -> DispatchResult {
-		object.anchored = object.anchored.saturating_sub(1);
-		object.erased = object.erased.saturating_add(1);
+	/// Take records from an object, and the object away with its last; tell whether it is gone.
+	pub(super) fn shrink_object(
+		id: ObjectId,
+		mut object: Object<T>,
+		records: u32,
+	) -> Result<bool, DispatchError> {
+		object.anchored = object.anchored.saturating_sub(records);
+		object.erased = object.erased.saturating_add(records);
 		if object.anchored == 0 {
 			Objects::<T>::remove(id);
-			return object.ticket.drop(&object.custodian);
+			object.ticket.drop(&object.custodian)?;
+			return Ok(true);
 		}
 		let footprint = Self::object_footprint(object.anchored);
 		object.ticket = object.ticket.update(&object.custodian, footprint)?;
 		Objects::<T>::insert(id, object);
-		Ok(())
+		Ok(false)
 	}
 
 	/// Put a tombstone where the record stood. The custodian has just been paid more back.
@@ -127,7 +141,7 @@ impl<T: Config> Pallet<T> {
 }
 
 impl<T: Config> Anchoring<T> {
-	fn open(custodian: T::AccountId, info: ObjectInfo) -> Result<Self, Error<T>> {
+	pub(super) fn open(custodian: T::AccountId, info: ObjectInfo) -> Result<Self, Error<T>> {
 		let in_bounds = info.record_count <= T::MaxRecordsPerObject::get();
 		ensure!(info.size > 0 && info.record_count > 0 && in_bounds, Error::ObjectInvalid);
 		let stored = Objects::<T>::get(info.id);
@@ -172,19 +186,25 @@ impl<T: Config> Anchoring<T> {
 			Some(RecordEntry::Erased(_)) => return Err(RejectReason::RecordErased),
 			None => {},
 		}
-		let used = self.anchored.saturating_add(self.erased);
-		ensure!(used < self.info.record_count, RejectReason::ObjectFull);
-		let end = record.offset.checked_add(record.length);
-		let inside = record.length > 0 && end.is_some_and(|end| end <= self.info.size);
-		ensure!(inside, RejectReason::OutsideObject);
+		self.check_room(record)?;
 		let ours = Patients::<T>::get(record.patient)
 			.is_some_and(|patient| patient.organisation == self.custodian);
 		ensure!(ours, RejectReason::PatientUnknown);
 		Ok(())
 	}
 
+	/// The object has room for one more record, and this one lies within it.
+	pub(super) fn check_room(&self, record: &RecordInfo) -> Result<(), RejectReason> {
+		let used = self.anchored.saturating_add(self.erased);
+		ensure!(used < self.info.record_count, RejectReason::ObjectFull);
+		let end = record.offset.checked_add(record.length);
+		let inside = record.length > 0 && end.is_some_and(|end| end <= self.info.size);
+		ensure!(inside, RejectReason::OutsideObject);
+		Ok(())
+	}
+
 	/// Settle the deposit and write the object. A batch of which nothing was anchored leaves no trace.
-	fn close(self) -> DispatchResult {
+	pub(super) fn close(self) -> DispatchResult {
 		let Self { id, custodian, info, stored, anchored, .. } = self;
 		if anchored == stored.as_ref().map_or(0, |object| object.anchored) {
 			return Ok(());

@@ -68,4 +68,6 @@ fn calls_keep_their_numbers() {
 	};
 	assert_eq!(9, first(grant));
 	assert_eq!(11, first(Call::revoke_access { scope, grantee: BOB }));
+	let records = Default::default();
+	assert_eq!(21, first(Call::move_records { organisation: 1, object, records }));
 }

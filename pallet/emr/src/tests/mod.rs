@@ -11,6 +11,7 @@ mod encoding;
 mod erasure;
 mod expiry;
 mod model;
+mod moves;
 mod origins;
 mod parties;
 mod queries;
@@ -24,6 +25,8 @@ mod versions;
 fn a_batch_weighs_what_its_records_weigh() {
 	type Weights = <Test as Config>::WeightInfo;
 	let steps = (1..=4).map(Weights::store_emr_batch).collect::<Vec<_>>();
+	assert!(steps.windows(2).all(|pair| pair[1].ref_time() > pair[0].ref_time()));
+	let steps = (1..=4).map(Weights::move_records).collect::<Vec<_>>();
 	assert!(steps.windows(2).all(|pair| pair[1].ref_time() > pair[0].ref_time()));
 }
 

@@ -25,6 +25,7 @@ enum Op {
 	Register { patient: PatientId, claimed: bool },
 	Hand { patient: PatientId, by: AccountId, to: AccountId },
 	Store { pack: ObjectId, record: RecordId, patient: PatientId },
+	Move { pack: ObjectId, record: RecordId, patient: PatientId, anew: bool },
 	Erase { record: RecordId },
 	Grant { by: AccountId, scope: Scope, to: AccountId, blocks: u64, inline: bool },
 	Revoke { by: AccountId, scope: Scope, to: AccountId },
@@ -94,6 +95,12 @@ impl Model {
 			.collect()
 	}
 
+	fn drop_if_empty(&mut self, pack: ObjectId) {
+		if !self.records.values().flatten().any(|(of, _)| *of == pack) {
+			self.used.remove(&pack);
+		}
+	}
+
 	fn forget(&mut self, item: &Expirable<AccountId>) {
 		match item {
 			Expirable::Grant(scope, who) => drop(self.grants.remove(&(*scope, *who))),
@@ -110,6 +117,9 @@ impl Op {
 			Self::Register { patient, claimed } => register(model, patient, claimed),
 			Self::Hand { patient, by, to } => hand(model, patient, by, to),
 			Self::Store { pack, record, patient } => store(model, pack, record, patient),
+			Self::Move { pack, record, patient, anew } => {
+				move_to(model, pack, record, patient, anew)
+			},
 			Self::Erase { record } => erase(model, record),
 			Self::Grant { by, scope, to, blocks, inline } => {
 				grant(model, by, scope, to, blocks, inline)
@@ -159,14 +169,36 @@ fn store(model: &mut Model, pack: ObjectId, id: RecordId, patient: PatientId) ->
 	(expected, done.is_ok())
 }
 
+fn move_to(
+	model: &mut Model,
+	pack: ObjectId,
+	id: RecordId,
+	patient: PatientId,
+	anew: bool,
+) -> (bool, bool) {
+	let used = model.used.get(&pack).copied().unwrap_or_default();
+	let place = model.live(id);
+	let expected =
+		used < PACK_SIZE && place.is_some_and(|(from, whose)| from != pack && whose == patient);
+	if let (true, Some((from, _))) = (expected, place) {
+		model.records.insert(id, Some((pack, patient)));
+		model.used.insert(pack, used + 1);
+		model.drop_if_empty(from);
+	}
+	let digest = if anew { [5; 32] } else { [4; 32] };
+	let info = RecordInfo { patient, digest, ..record(id) };
+	let records = BoundedVec::truncate_from(vec![info]);
+	emr_events();
+	assert_ok!(Emr::move_records(signed(APP), HOSPITAL, object(pack, PACK_SIZE), records));
+	(expected, matches!(emr_events()[0], Event::RecordMoved { .. }))
+}
+
 fn erase(model: &mut Model, record: RecordId) -> (bool, bool) {
 	let place = model.live(record);
 	if let Some((pack, _)) = place {
 		model.records.insert(record, None);
 		model.grants.retain(|(scope, _), _| *scope != Scope::Record(record));
-		if !model.records.values().flatten().any(|(of, _)| *of == pack) {
-			model.used.remove(&pack);
-		}
+		model.drop_if_empty(pack);
 	}
 	(place.is_some(), Emr::erase_record(signed(SIDECAR), HOSPITAL, record).is_ok())
 }
@@ -300,6 +332,11 @@ fn compare(model: &Model) {
 			assert_eq!(model.may_read(record, reader), reads, "{record:?} by {reader}");
 		}
 	}
+	for (id, (pack, _)) in model.records.iter().filter_map(|(id, place)| Some((id, (*place)?))) {
+		assert_eq!(pack, Emr::live_record(*id).expect("in the model; qed").object);
+	}
+	let used = Objects::<Test>::iter().map(|(id, object)| (id, object.anchored + object.erased));
+	assert_eq!(model.used, used.collect::<BTreeMap<_, _>>());
 	let keys = Grants::<Test>::iter().map(|(scope, who, grant)| {
 		((scope, who), (grant.expires_at, grant.key != KeyState::Pending))
 	});
@@ -326,6 +363,9 @@ fn ops() -> impl Strategy<Value = Op> {
 			.prop_map(|(patient, by, to)| Op::Hand { patient, by, to }),
 		3 => (select(&PACKS[..]), record(), patient())
 			.prop_map(|(pack, record, patient)| Op::Store { pack, record, patient }),
+		3 => (select(&PACKS[..]), record(), patient(), any::<bool>()).prop_map(
+			|(pack, record, patient, anew)| Op::Move { pack, record, patient, anew }
+		),
 		1 => record().prop_map(|record| Op::Erase { record }),
 		6 => (decider(), scope(), reader(), 0u64..=101, any::<bool>()).prop_map(
 			|(by, scope, to, blocks, inline)| {

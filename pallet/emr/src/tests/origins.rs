@@ -67,6 +67,10 @@ fn records() -> Vec<Row> {
 	vec![
 		(Call::store_emr { organisation, object, record }, operators),
 		(Call::store_emr_batch { organisation, object, records: one(record) }, operators),
+		(
+			Call::move_records { organisation, object, records: one(self::record(RECORD)) },
+			operators,
+		),
 		(Call::erase_record { organisation, record: RECORD }, operators),
 		(
 			Call::commit_proof { organisation, object: STORED, key: [0; 96], tags: [0; 32] },

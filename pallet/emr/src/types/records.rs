@@ -99,9 +99,9 @@ pub struct Object<T: Config> {
 	pub size: u64,
 	/// Leaves of the manifest.
 	pub record_count: u32,
-	/// Records of the manifest that are anchored and not erased.
+	/// Records of the manifest that are anchored and neither erased nor moved elsewhere.
 	pub anchored: u32,
-	/// Records of the manifest that were anchored and erased.
+	/// Records of the manifest that were anchored, and then erased or moved elsewhere.
 	pub erased: u32,
 	/// Root of the manifest's Merkle tree.
 	pub manifest_root: Digest,

@@ -55,6 +55,12 @@ pub enum RejectReason {
 	NotDue,
 	/// As [`Error::DepositUnpayable`].
 	DepositUnpayable,
+	/// As [`Error::RecordUnknown`].
+	RecordUnknown,
+	/// As [`Error::RecordInPlace`].
+	RecordInPlace,
+	/// As [`Error::RecordMismatch`].
+	RecordMismatch,
 }
 
 impl<T: Config> From<RejectReason> for Error<T> {
@@ -78,6 +84,9 @@ impl<T: Config> From<RejectReason> for Error<T> {
 			RejectReason::RequestUnknown => Self::RequestUnknown,
 			RejectReason::NotDue => Self::NotDue,
 			RejectReason::DepositUnpayable => Self::DepositUnpayable,
+			RejectReason::RecordUnknown => Self::RecordUnknown,
+			RejectReason::RecordInPlace => Self::RecordInPlace,
+			RejectReason::RecordMismatch => Self::RecordMismatch,
 		}
 	}
 }
