@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     family = _Family()
     try:
         with files.own_folder(options.root):
-            _start(family, Layout(options.root), options.nodes, options.port)
+            _start(family, Layout(options.root), options)
             return family.wait()
     except CaregridError as exc:
         sys.stderr.write(f"{exc}\n")
@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, required=True, help="folder for all that the network keeps")
     parser.add_argument("--nodes", type=int, default=TOTAL_SHARDS, help="storage nodes; 12 or more")
     parser.add_argument("--port", type=int, default=0, help="the gateway's port; 0 takes a free one")
+    for part in ("gateway", "node"):
+        parser.add_argument(
+            f"--{part}-option", action="append", default=[], help=f"passed on to each {part}; repeatable"
+        )
     return parser
 
 
@@ -62,16 +66,16 @@ def _leave(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 
-def _start(family: _Family, layout: Layout, nodes: int, port: int) -> None:
+def _start(family: _Family, layout: Layout, options: argparse.Namespace) -> None:
     process.make_token(layout.token)
-    folders = [layout.node(number) for number in range(nodes)]
-    for number in range(nodes):
-        family.fork(node.main, layout.node_arguments(number))
+    folders = [layout.node(number) for number in range(options.nodes)]
+    for number in range(options.nodes):
+        family.fork(node.main, [*layout.node_arguments(number), *options.node_option])
     addresses = [
         {"node": folder.name, "url": family.await_url(layout.ready_file(folder))} for folder in folders
     ]
     files.write_atomically(layout.nodes_file, json.dumps(addresses).encode())
-    family.fork(gateway.main, layout.gateway_arguments(port))
+    family.fork(gateway.main, [*layout.gateway_arguments(options.port), *options.gateway_option])
     family.await_url(layout.ready_file(layout.gateway))
 
 

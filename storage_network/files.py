@@ -8,6 +8,7 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from caregrid.disk import sync_folder
 from caregrid.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -38,13 +39,25 @@ def write_atomically(path: Path, content: bytes, *, part_folder: Path | None = N
     sync_folder(path.parent)
 
 
-def sync_folder(path: Path) -> None:
-    """Make the names within a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY)
+def stamp_of(path: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a file is written anew; None when there is no file."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return (found.st_ino, found.st_mtime_ns)
+
+
+def write_all(descriptor: int, content: bytes, place: int) -> None:
+    """Write bytes at a place of a file; on a disk that is nearly full one request writes only some of them.
+
+    Raises:
+        OSError: they could not all be written.
+    """
+    view = memoryview(content)
+    while view:
+        written = os.pwrite(descriptor, view, place)
+        view, place = view[written:], place + written
 
 
 def clear_folder(path: Path) -> None:

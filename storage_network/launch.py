@@ -36,9 +36,18 @@ class LocalNetwork:
     one has started: `LocalNetwork(root).stop()`.
     """
 
-    def __init__(self, root: Path, *, nodes: int = _DEFAULT_NODES, port: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        nodes: int = _DEFAULT_NODES,
+        port: int = 0,
+        gateway_options: Sequence[str] = (),
+        node_options: Sequence[str] = (),
+    ) -> None:
         self._layout = Layout(root)
         self._nodes, self._port = nodes, port
+        self._gateway_options, self._node_options = gateway_options, node_options
         self._started: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -91,7 +100,13 @@ class LocalNetwork:
         self._layout.root.mkdir(parents=True, exist_ok=True)
         for folder in self._members():
             self._layout.ready_file(folder).unlink(missing_ok=True)
-        arguments = [f"--root={self._layout.root}", f"--nodes={self._nodes}", f"--port={self._port}"]
+        arguments = [
+            f"--root={self._layout.root}",
+            f"--nodes={self._nodes}",
+            f"--port={self._port}",
+            *(f"--gateway-option={option}" for option in self._gateway_options),
+            *(f"--node-option={option}" for option in self._node_options),
+        ]
         self._launch("storage_network", arguments, self._layout.gateway)
 
     def stop(self) -> None:
@@ -116,7 +131,8 @@ class LocalNetwork:
         port = int(self.node_urls[number].rpartition(":")[2])
         folder = self._layout.node(number)
         self._layout.ready_file(folder).unlink(missing_ok=True)
-        self._launch("storage_network.node", self._layout.node_arguments(number, port), folder)
+        arguments = [*self._layout.node_arguments(number, port), *self._node_options]
+        self._launch("storage_network.node", arguments, folder)
 
     def kill_gateway(self) -> None:
         """Kill the gateway without warning."""
@@ -126,7 +142,8 @@ class LocalNetwork:
         """Start a killed gateway again, on its old port."""
         port = int(self.gateway_url.rpartition(":")[2])
         self._layout.ready_file(self._layout.gateway).unlink(missing_ok=True)
-        self._launch("storage_network.gateway", self._layout.gateway_arguments(port), self._layout.gateway)
+        arguments = [*self._layout.gateway_arguments(port), *self._gateway_options]
+        self._launch("storage_network.gateway", arguments, self._layout.gateway)
 
     def _members(self) -> list[Path]:
         return [self._layout.gateway, *sorted(self._layout.root.glob("node-*"))]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
-import ipaddress
 import json
 import logging
 import os
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from caregrid.errors import CaregridError, ConfigInvalid, PortTaken
+from caregrid.hosts import is_loopback
 from storage_network import files
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Listening:
     stop_timeout_s: float
 
     def __post_init__(self) -> None:
-        if self.tls is None and not _is_loopback(self.host):
+        if self.tls is None and not is_loopback(self.host):
             raise ConfigInvalid(
                 f"serving on {self.host} needs TLS; give certificates, or listen on {LOOPBACK}"
             )
@@ -200,12 +200,3 @@ def _report(ready_file: Path, port: int, where: Listening) -> None:
     host = f"[{where.host}]" if ":" in where.host else where.host
     facts = {"pid": os.getpid(), "port": port, "url": f"{scheme}://{host}:{port}"}
     files.write_atomically(ready_file, json.dumps(facts).encode())
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

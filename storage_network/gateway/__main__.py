@@ -10,6 +10,7 @@ from storage_network import files, process, tls
 from storage_network.gateway import settings as defaults
 from storage_network.gateway.app import make_app
 from storage_network.gateway.journal import ABANDONED_AGE_S
+from storage_network.gateway.moving import MoveSettings
 from storage_network.gateway.settings import GatewaySettings, read_nodes
 from storage_network.gateway.uploads import UploadLimits
 
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
-    uploads = UploadLimits()
+    uploads, moving = UploadLimits(), MoveSettings()
     for name, kind, default, text in (
         ("account-rate", process.positive, defaults.DEFAULT_ACCOUNT_RATE, "requests a minute of an account"),
         ("address-rate", process.positive, defaults.DEFAULT_ADDRESS_RATE, "requests a minute of an address"),
@@ -67,6 +68,9 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         ("unfinished-age-s", float, uploads.age_s, "an untouched one is deleted after this"),
         ("abandoned-age-s", float, ABANDONED_AGE_S, "failed uploads' fragments go after this"),
         ("audit-interval-s", float, defaults.DEFAULT_AUDIT_INTERVAL_S, "between samples; 0: none"),
+        ("move-interval-s", float, moving.interval_s, "between looks for fragments to move; 0: none move"),
+        ("move-max-rate", process.positive, moving.max_rate, "bytes a second that are moved"),
+        ("moved-age-s", float, moving.former_age_s, "a moved fragment goes from its old node after this"),
     ):
         parser.add_argument(f"--{name}", type=kind, default=default, help=text)
 
@@ -92,6 +96,11 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         ),
         abandoned_age_s=options.abandoned_age_s,
         audit_interval_s=options.audit_interval_s,
+        moving=MoveSettings(
+            interval_s=options.move_interval_s,
+            max_rate=options.move_max_rate,
+            former_age_s=options.moved_age_s,
+        ),
     )
 
 

@@ -14,7 +14,9 @@ Where this gateway departs from the stock one:
 * entries of `/file/list` have the true size besides, and come in pages;
 * `POST /file/repair/{fid}`, signed by an owner, rebuilds fragments that are lost or damaged; on CESS that is
   the miners' own affair;
-* `GET /nodes`, `GET /territory/{name}`, `GET /metrics` and `GET /livez` are new;
+* `PUT` and `GET /fragment/tags` and `POST /fragment/proof` are new: see `routes/proving.py`;
+* `GET /nodes`, `GET /territory/{name}`, `GET /metrics` and `GET /livez` are new; a territory is `unlimited`
+  where none is required;
 * `Cipher` is refused: content is sealed before it comes here.
 """
 
@@ -31,6 +33,7 @@ from storage_network.gateway.parts import Gateway
 from storage_network.gateway.routes.describing import Describing
 from storage_network.gateway.routes.operating import Operating
 from storage_network.gateway.routes.owning import Owning
+from storage_network.gateway.routes.proving import Proving
 from storage_network.gateway.routes.reading import Reading
 from storage_network.gateway.routes.resuming import Resuming
 from storage_network.gateway.routes.uploads import Uploads
@@ -49,14 +52,17 @@ def make_app(settings: GatewaySettings) -> web.Application:
     gateway = Gateway(settings)
     app = web.Application(middlewares=[_counted(gateway), errors_as_envelopes, _limited(gateway)])
     app.cleanup_ctx.append(gateway.lifetime)
-    app[process.JOBS] = (gateway.collect, gateway.audit, gateway.sweep)
+    app[process.JOBS] = (gateway.collect, gateway.audit, gateway.sweep, gateway.move)
     app.add_routes([*_writing(gateway), *_asking(gateway)])
     return app
 
 
 def _writing(gateway: Gateway) -> list[web.RouteDef]:
     uploads, resuming, owning = Uploads(gateway), Resuming(gateway), Owning(gateway)
+    proving = Proving(gateway)
     return [
+        web.put("/fragment/tags", proving.put_tags),
+        web.post("/fragment/proof", proving.prove),
         web.put("/object/{name}", uploads.put_object),
         web.put("/file", uploads.put_file),
         web.put("/resume/{name}", resuming.put),
@@ -75,6 +81,7 @@ def _asking(gateway: Gateway) -> list[web.RouteDef]:
         "/file/download/{fid}": reading.download,
         "/file/open/{fid}": reading.open,
         "/fragment/download": reading.fragment,
+        "/fragment/tags": Proving(gateway).tags,
         "/file/metadata/{fid}": describing.metadata,
         "/file/location/{fid}": describing.location,
         "/file/list": describing.list_files,

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from caregrid.errors import StorageUnreachable
+from caregrid.errors import DiskLow, StorageUnreachable
 from storage_network.gateway.concurrency import together
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Collector:
                 self._asked.clear()
 
     async def collect(self) -> None:
-        """Delete what is due on every node that answers."""
+        """Delete what is due on every node that answers; a full disk puts off what cannot be noted."""
+        await self._journal.settle()
         await together(self._clear(node) for node in self._nodes.names if not self._nodes.seems_down(node))
 
     async def _clear(self, node: str) -> None:
@@ -56,8 +57,8 @@ class Collector:
                 try:
                     for digest in unused:
                         await self._nodes.delete(node, digest)
-                except StorageUnreachable:
+                    await asyncio.to_thread(self._garbage.forget, node, digests)
+                except (StorageUnreachable, DiskLow):
                     return
-                await asyncio.to_thread(self._garbage.forget, node, digests)
             self.deleted += len(unused)
             _log.info("fragments_deleted node=%s count=%d", node, len(unused))

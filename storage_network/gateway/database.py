@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from caregrid.database_disk import database_errors_named
 from caregrid.errors import ConfigInvalid
 from storage_network.gateway.records import SEGMENT_SPACE
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+#: What stock DeOSS says.
+NO_SPACE: Final = "Server space is insufficient, please try again later"
 _VERSION: Final = 1
 _SEGMENT: Final = SEGMENT_SPACE // 3
 
@@ -96,20 +99,27 @@ class Database:
         self._migrate()
 
     def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
+        """Close the file, after what is under way: a cancelled request can have left a thread at work."""
+        with self._lock:
+            self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the file alone; what was written is durable on return, and undone on an error."""
-        with self._lock:
+        """Hold the file alone; what was written is durable on return, and undone on an error.
+
+        Raises:
+            DiskLow: there is no room to write; the file is as before.
+        """
+        with self._lock, database_errors_named(NO_SPACE):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
+                self.connection.execute("COMMIT")
             except BaseException:
-                self.connection.execute("ROLLBACK")
+                # A full disk may have ended the transaction by itself.
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
                 raise
-            self.connection.execute("COMMIT")
 
     def _migrate(self) -> None:
         [version] = self.connection.execute("PRAGMA user_version").fetchone()

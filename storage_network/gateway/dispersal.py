@@ -11,22 +11,22 @@ from caregrid.errors import DigestMismatch, StorageUnreachable
 from caregrid.storage.reed_solomon import TOTAL_SHARDS, Fragment, SegmentBuffer
 from storage_network.gateway.catalogue import PlacedFragment
 from storage_network.gateway.concurrency import together
-from storage_network.gateway.homes import Homes
+from storage_network.gateway.writing import Parcel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from storage_network.gateway.catalogue import PlacedSegment
-    from storage_network.gateway.node_client import NodeClient
+    from storage_network.gateway.homes import Homes
     from storage_network.gateway.spool import Spool
+    from storage_network.gateway.writing import Writer
 
 
 class Disperser:
     """Spreads segments over the nodes, one at a time over all uploads: each takes 96 MiB of memory."""
 
-    def __init__(self, nodes: NodeClient) -> None:
-        self._nodes = nodes
-        self._homes = Homes(nodes)
+    def __init__(self, homes: Homes, writer: Writer) -> None:
+        self._homes, self._writer = homes, writer
         self._turn = asyncio.Lock()
         self._buffer: SegmentBuffer | None = None
 
@@ -56,21 +56,23 @@ class Disperser:
         self._buffer = buffer
 
     async def _fragment(self, home: str, fragment: Fragment, spares: deque[str]) -> PlacedFragment:
-        while True:
-            try:
-                await self._nodes.put(home, fragment.digest, fragment.content[: fragment.filled])
-            except StorageUnreachable:
-                home = _next_node(spares)
-            else:
-                return PlacedFragment(digest=fragment.digest, node=home)
+        parcel = Parcel(digest=fragment.digest, content=fragment.content[: fragment.filled])
+        keeper = await self._writer.place(parcel, home, spares)
+        if keeper is None:
+            raise _too_few()
+        return PlacedFragment(digest=fragment.digest, node=keeper)
 
 
 def _next_node(spares: deque[str]) -> str:
     if not spares:
-        raise StorageUnreachable(
-            f"fewer than {TOTAL_SHARDS} storage nodes take fragments; start more, then retry"
-        )
+        raise _too_few()
     return spares.popleft()
+
+
+def _too_few() -> StorageUnreachable:
+    return StorageUnreachable(
+        f"fewer than {TOTAL_SHARDS} storage nodes take fragments; start more, then retry"
+    )
 
 
 def _code(buffer: SegmentBuffer, spool: Spool, number: int, digest: bytes) -> list[Fragment]:

@@ -20,6 +20,7 @@ from caregrid.errors import (
     TerritoryUnusable,
     Unauthorised,
 )
+from storage_network.gateway.database import NO_SPACE
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -65,7 +66,7 @@ def _as_gateway_error(exc: Exception) -> GatewayError:
         if isinstance(exc, kind):
             return GatewayError(code, str(exc))
     if isinstance(exc, OSError) and exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return GatewayError(507, "Server space is insufficient, please try again later")
+        return GatewayError(507, NO_SPACE)
     _log.error("request_failed error=%s", type(exc).__name__)
     return GatewayError(500, "system error")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from storage_network.gateway.database import Database
 
@@ -21,10 +21,17 @@ class GarbageList:
     def __init__(self, database: Database) -> None:
         self._transaction = database.transaction
 
-    def intend(self, intents: Iterable[tuple[int, str, bytes]]) -> None:
-        """Note that nodes are about to get fragments: batch, node and digest of each."""
+    def intend(
+        self, intents: Iterable[tuple[int, str, bytes]], *, is_open: Callable[[int], bool] = lambda _: True
+    ) -> None:
+        """Note that nodes are about to get fragments: batch, node and digest of each.
+
+        Those of a batch that is not open are left out: who was cancelled leaves a thread behind that may come
+        here when its batch is settled, and nobody would settle it again.
+        """
         with self._transaction() as db:
-            db.executemany("INSERT INTO intents VALUES (?, ?, ?) ON CONFLICT DO NOTHING", intents)
+            still = [intent for intent in intents if is_open(intent[0])]
+            db.executemany("INSERT INTO intents VALUES (?, ?, ?) ON CONFLICT DO NOTHING", still)
 
     def settle(self, batch: int, *, due: float) -> None:
         """Close a batch: what no object has of it becomes garbage, to be deleted from a time on."""

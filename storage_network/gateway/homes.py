@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import secrets
 import time
@@ -17,16 +18,20 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from storage_network.gateway.drains import Drains
     from storage_network.gateway.journal import Journal
     from storage_network.gateway.node_client import NodeHealth
     from storage_network.gateway.settings import NodeAddress
 
 #: What nodes told of their room is taken as true for this long.
 HEALTH_MEMORY_S: Final = 5.0
+#: A node that was too slow for a fragment gets none before the others for this long.
+SLOW_MEMORY_S: Final = 60.0
 #: Nodes are near-equals when their free bytes differ by less than this factor.
 NEAR_EQUAL: Final = 1.25
 
 _LOTS: Final = secrets.SystemRandom()
+_log = logging.getLogger(__name__)
 
 
 class JournalledNodes(NodeClient):
@@ -49,11 +54,12 @@ class JournalledNodes(NodeClient):
 
 
 class Homes:
-    """Orders the nodes for writing."""
+    """Orders the nodes for writing; those that are drained get nothing more."""
 
-    def __init__(self, nodes: NodeClient) -> None:
-        self._nodes = nodes
+    def __init__(self, nodes: NodeClient, drains: Drains | None = None) -> None:
+        self._nodes, self._drains = nodes, drains
         self._told: dict[str, NodeHealth | None] = {}
+        self._slow_until: dict[str, float] = {}
         self._asked_at = -math.inf
         self._asking = asyncio.Lock()
 
@@ -62,15 +68,22 @@ class Homes:
 
         When fewer than are wanted were known to have room, all are asked again: one may be back.
         """
+        drained = frozenset() if self._drains is None else await asyncio.to_thread(self._drains.nodes)
         async with self._asking:
             is_old = time.monotonic() - self._asked_at > HEALTH_MEMORY_S
             if is_old or len(by_room(self._told)) < wanted:
                 self._told = await self._nodes.healths()
                 self._asked_at = time.monotonic()
-        return sorted(by_room(self._told), key=self._is_unwell)
+        return sorted((node for node in by_room(self._told) if node not in drained), key=self._is_unwell)
+
+    def note_slow(self, node: str) -> None:
+        """Remember that another node had a fragment before this one, which was asked long before."""
+        _log.warning("node_slow node=%s", node)
+        self._slow_until[node] = time.monotonic() + SLOW_MEMORY_S
 
     def _is_unwell(self, node: str) -> bool:
-        return self._nodes.seems_down(node) or self._nodes.is_suspect(node)
+        slow = self._slow_until.get(node, 0.0) > time.monotonic()
+        return slow or self._nodes.seems_down(node) or self._nodes.is_suspect(node)
 
 
 def by_room(told: Mapping[str, NodeHealth | None]) -> list[str]:

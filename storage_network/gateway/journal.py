@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
+
+from caregrid.errors import DiskLow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 #: A node may still be writing what it was sent when the upload was given up.
 ABANDONED_AGE_S: Final = 60.0
 
+_log = logging.getLogger(__name__)
 _batch: ContextVar[int] = ContextVar("batch")
 
 
@@ -31,6 +35,8 @@ class Journal:
         self._garbage, self._abandoned_age_s = garbage, abandoned_age_s
         self._numbers = itertools.count()
         self._unwritten: list[tuple[int, str, bytes]] = []
+        self._open: set[int] = set()
+        self._ended: dict[int, float] = {}  # batches that are not closed yet: when what they left is due
         self._writing = asyncio.Lock()
         self._deleting: set[tuple[str, bytes]] = set()
         self._deleted = asyncio.Condition()
@@ -43,13 +49,26 @@ class Journal:
     async def batch(self) -> AsyncIterator[None]:
         """Give what is written within to one batch, and close it at the end."""
         number = next(self._numbers)
+        self._open.add(number)
         token = _batch.set(number)
         try:
             yield
         finally:
             _batch.reset(token)
             self._unwritten = [intent for intent in self._unwritten if intent[0] != number]
-            await asyncio.to_thread(self._garbage.settle, number, due=time.time() + self._abandoned_age_s)
+            self._open.discard(number)
+            self._ended[number] = time.time() + self._abandoned_age_s
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Close batches that have ended; on a full disk they wait for the next time."""
+        for number, due in list(self._ended.items()):
+            try:
+                await asyncio.to_thread(self._garbage.settle, number, due=due)
+            except DiskLow:
+                _log.warning("batch_not_settled reason=disk_full waiting=%d", len(self._ended))
+                return
+            self._ended.pop(number, None)
 
     async def intend(self, node: str, digest: bytes) -> None:
         """Note that a node is about to get a fragment; returns when nothing deletes it any more."""
@@ -60,7 +79,7 @@ class Journal:
             if intent in self._unwritten:
                 due, self._unwritten = self._unwritten, []
                 try:
-                    await asyncio.to_thread(self._garbage.intend, due)
+                    await asyncio.to_thread(self._garbage.intend, due, is_open=self._open.__contains__)
                 except BaseException:
                     self._unwritten += due
                     raise

@@ -34,6 +34,10 @@ class GatewayMetrics:
         self._garbage = self._gauge("garbage_fragments", "Fragments still to be deleted from nodes.")
         self._unfinished = self._gauge("unfinished_uploads", "Resumable uploads that are not complete.")
         self._unfinished_bytes = self._gauge("unfinished_bytes", "Their announced bytes.")
+        self._moved = self._gauge("fragments_moved", "Fragments that got another node since the start.")
+        self._draining = self._gauge(
+            "node_drain_fragments", "Fragments still on a node that is drained.", "node"
+        )
         self._alive = self._gauge("node_up", "1 while a node answers.", "node")
         self._free = self._gauge("node_bytes_free", "Bytes that a node has room for.", "node")
         self._corrupt = self._gauge("node_corrupt_fragments", "Damage that a node has set aside.", "node")
@@ -49,12 +53,21 @@ class GatewayMetrics:
         self._requests.labels(route, status).inc()
         self._durations.labels(route).observe(seconds)
 
-    def note_work(self, *, restored: int, garbage: int, unfinished: int, unfinished_bytes: int) -> None:
+    def note_work(
+        self, *, restored: int, garbage: int, unfinished: int, unfinished_bytes: int, moved: int
+    ) -> None:
         """Take in what the gateway's parts have counted."""
         self._restored.set(restored)
         self._garbage.set(garbage)
         self._unfinished.set(unfinished)
         self._unfinished_bytes.set(unfinished_bytes)
+        self._moved.set(moved)
+
+    def note_drains(self, left: Mapping[str, int]) -> None:
+        """Take in how many fragments the nodes that are drained still hold."""
+        self._draining.clear()
+        for node, count in left.items():
+            self._draining.labels(node).set(count)
 
     def note_nodes(self, nodes: NodeClient, told: Mapping[str, NodeHealth | None]) -> None:
         """Take in what nodes have told of themselves."""

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +31,13 @@ HEALTH_TIMEOUT_S: Final = 3.0
 READ_TIMEOUT_S: Final = 10.0
 #: A node that sends nothing for this long while read from hangs; others have the same bytes.
 STALL_TIMEOUT_S: Final = 3.0
-#: Writing 8 MiB and syncing it, with eleven other nodes doing the same on perhaps the same disk.
+#: A node that takes fewer bytes a second than this is as good as down; eleven others get theirs meanwhile.
+WRITE_FLOOR: Final = 1024 * 1024
+#: Beside that: for a node that has to wait for its turn before it takes the first byte.
+WRITE_GRACE_S: Final = 5.0
+#: Hashing and syncing 8 MiB that a node has, with eleven others doing the same on perhaps the same disk.
+WRITE_SYNC_TIMEOUT_S: Final = 15.0
+#: All of a write, which the three above make up.
 WRITE_TIMEOUT_S: Final = 30.0
 #: Deleting a file and syncing its folder.
 DELETE_TIMEOUT_S: Final = 10.0
@@ -101,13 +107,19 @@ class NodeClient:
     async def put(self, node: str, digest: bytes, content: bytes | memoryview) -> None:
         """Have a node keep a fragment; on return it is on the node's disk.
 
-        Zero bytes at the fragment's end may be left out: of a small object they are nearly all.
+        Zero bytes at the fragment's end may be left out: of a small object they are nearly all. A node has to
+        take bytes all the time; one that stalls fails long before the deadline of the whole.
         """
         headers = {"Content-Length": str(len(content))}
-        async with self._request(
-            node, "PUT", digest, WRITE_TIMEOUT_S, headers=headers, data=_chunks(content)
-        ) as response:
-            _require_status(response, _CREATED)
+        try:
+            async with asyncio.timeout(WRITE_GRACE_S) as patience:
+                data = _chunks(content, patience)
+                async with self._request(
+                    node, "PUT", digest, WRITE_TIMEOUT_S, headers=headers, data=data
+                ) as response:
+                    _require_status(response, _CREATED)
+        except TimeoutError as exc:
+            raise self._unreachable(node, exc) from exc
 
     async def get(self, node: str, digest: bytes, *, filled: int = FRAGMENT_SIZE) -> bytes:
         """Return a whole fragment, checked against its hash.
@@ -163,6 +175,12 @@ class NodeClient:
         async with self._request(node, "DELETE", digest, DELETE_TIMEOUT_S) as response:
             _require_status(response, _NO_CONTENT)
 
+    def asking(
+        self, node: str, method: str, path: str, timeout_s: float, *, data: bytes | None = None
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Ask a configured node something else; failures are as everywhere here."""
+        return self._call(node, method, path, timeout_s, data=data)
+
     async def _health(self, node: str) -> NodeHealth | None:
         try:
             async with self._call(node, "GET", "/health", HEALTH_TIMEOUT_S) as response:
@@ -196,7 +214,7 @@ class NodeClient:
         *,
         stall_s: float | None = None,
         headers: dict[str, str] | None = None,
-        data: AsyncIterator[bytes | memoryview] | None = None,
+        data: AsyncIterator[bytes | memoryview] | bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             async with self._session.request(
@@ -210,10 +228,13 @@ class NodeClient:
                 self._down_until.pop(node, None)
                 yield response
         except (aiohttp.ClientError, asyncio.IncompleteReadError, TimeoutError, OSError) as exc:
-            _log.warning("node_unreachable node=%s error=%s", node, type(exc).__name__)
-            self.failures[node] += 1
-            self._down_until[node] = time.monotonic() + DOWN_MEMORY_S
-            raise StorageUnreachable("a storage node did not answer") from exc
+            raise self._unreachable(node, exc) from exc
+
+    def _unreachable(self, node: str, exc: Exception) -> StorageUnreachable:
+        _log.warning("node_unreachable node=%s error=%s", node, type(exc).__name__)
+        self.failures[node] += 1
+        self._down_until[node] = time.monotonic() + DOWN_MEMORY_S
+        return StorageUnreachable("a storage node did not answer")
 
 
 def _health_of(body: bytes) -> NodeHealth | None:
@@ -238,6 +259,19 @@ def _sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-async def _chunks(content: bytes | memoryview) -> AsyncIterator[bytes | memoryview]:
+async def _chunks(
+    content: bytes | memoryview, patience: asyncio.Timeout
+) -> AsyncIterator[bytes | memoryview]:
+    # Whoever sends these asks for the next one when the node has taken enough of those before.
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     for start in range(0, len(content), _CHUNK_SIZE):
+        _grant(patience, begun + WRITE_GRACE_S + start / WRITE_FLOOR)
         yield content[start : start + _CHUNK_SIZE]
+    _grant(patience, loop.time() + WRITE_SYNC_TIMEOUT_S)
+
+
+def _grant(patience: asyncio.Timeout, until: float) -> None:
+    # The answer can be there, or the time be over, before the last byte is sent.
+    with suppress(RuntimeError):
+        patience.reschedule(until)

@@ -13,13 +13,15 @@ from caregrid.errors import DigestMismatch, FragmentsMissing, StorageUnreachable
 from caregrid.storage import reed_solomon
 from caregrid.storage.file_id import DATA_SHARDS
 from storage_network.gateway.concurrency import together
-from storage_network.gateway.homes import Homes
+from storage_network.gateway.writing import Parcel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from storage_network.gateway.catalogue import PlacedFragment, PlacedSegment, StoredObject
+    from storage_network.gateway.homes import Homes
     from storage_network.gateway.node_client import NodeClient
+    from storage_network.gateway.writing import Writer
 
 #: Segments rebuilt at once over all requests; each takes about 200 MiB of memory meanwhile.
 MAX_REPAIRS_IN_MEMORY: Final = 1
@@ -39,8 +41,8 @@ class Rebuilt:
 class Repairer:
     """Brings segments back to twelve intact fragments on distinct nodes, as far as there are nodes."""
 
-    def __init__(self, nodes: NodeClient) -> None:
-        self._nodes, self._homes = nodes, Homes(nodes)
+    def __init__(self, nodes: NodeClient, homes: Homes, writer: Writer) -> None:
+        self._nodes, self._homes, self._writer = nodes, homes, writer
         self._memory = asyncio.Semaphore(MAX_REPAIRS_IN_MEMORY)
 
     async def repair(self, stored: StoredObject) -> AsyncIterator[list[Rebuilt]]:
@@ -107,14 +109,10 @@ class Repairer:
     async def _place(
         self, number: int, position: int, digest: bytes, content: bytes, homes: deque[str]
     ) -> Rebuilt | None:
-        while homes:
-            node = homes.popleft()
-            try:
-                await self._nodes.put(node, digest, content)
-            except StorageUnreachable:
-                continue
-            return Rebuilt(segment=number, position=position, node=node)
-        return None
+        if not homes:
+            return None
+        keeper = await self._writer.place(Parcel(digest=digest, content=content), homes.popleft(), homes)
+        return None if keeper is None else Rebuilt(segment=number, position=position, node=keeper)
 
 
 def _rebuild(contents: dict[int, bytes], lost: Sequence[tuple[int, bytes]]) -> dict[int, bytes]:

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
+from caregrid.disk import sync_folder
 from storage_network import files
 from storage_network.gateway.envelope import GatewayError
 from storage_network.gateway.spool import next_piece
@@ -187,7 +188,7 @@ class ResumableUploads:
 
     def _make(self, upload: bytes) -> None:
         self._path(upload).write_bytes(b"")
-        files.sync_folder(self._folder)
+        sync_folder(self._folder)
 
     def _path(self, upload: bytes) -> Path:
         return self._folder / upload.hex()
@@ -198,7 +199,8 @@ class _Tail:
 
     def __init__(self, path: Path, held: int) -> None:
         self.held, self.unsynced = held, 0
-        self._file = path.open("r+b", buffering=0)
+        # A full disk, or a crash, can have kept the file from being made when the upload was noted.
+        self._file = path.open("r+b" if held or path.exists() else "x+b", buffering=0)
         self._file.truncate(held)
 
     def __enter__(self) -> Self:
@@ -209,7 +211,7 @@ class _Tail:
 
     def take(self, piece: bytes, place: int) -> None:
         fresh = piece[max(0, self.held - place) :]
-        os.pwrite(self._file.fileno(), fresh, self.held)
+        files.write_all(self._file.fileno(), fresh, self.held)
         self.held += len(fresh)
         self.unsynced += len(fresh)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from caregrid.errors import ConfigInvalid
 from caregrid.storage.file_id import MAX_SEGMENTS, SEGMENT_SIZE
 from storage_network.gateway.journal import ABANDONED_AGE_S
+from storage_network.gateway.moving import MoveSettings
 from storage_network.gateway.uploads import UploadLimits
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class GatewaySettings:
     uploads: UploadLimits = field(default_factory=UploadLimits)
     abandoned_age_s: float = ABANDONED_AGE_S  #: then what a failed upload left on nodes is deleted
     audit_interval_s: float = DEFAULT_AUDIT_INTERVAL_S  #: 0: no samples are read
+    moving: MoveSettings = field(default_factory=MoveSettings)
 
 
 def read_nodes(path: Path) -> tuple[NodeAddress, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 from aiohttp import web
 
 from caregrid.storage.file_id import SEGMENT_SIZE, FileIdHasher, file_id_of_segments
+from storage_network import files
 from storage_network.gateway.envelope import GatewayError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Spool:
         return length
 
     def _write(self, data: bytes) -> None:
-        self._file.write(data)
+        files.write_all(self._file.fileno(), data, self.size)
         self._hasher.update(data)
 
     def _require_size(self, size: int) -> None:

@@ -86,7 +86,7 @@ class Territories:
     def find(self, account: bytes, name: str) -> Territory | None:
         """Return a territory, or None."""
         with self._lock:
-            stamp = _stamp(self._path)
+            stamp = files.stamp_of(self._path)
             if stamp != self._stamp:
                 self._known = {(each.account, each.name): each for each in read(self._path)}
                 self._stamp = stamp
@@ -106,14 +106,6 @@ class Territories:
         if territory.is_over(datetime.now(UTC)):
             raise TerritoryUnusable("territory will expire soon")
         return territory.total
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return (found.st_ino, found.st_mtime_ns)
 
 
 def _territory(entry: dict[str, Any]) -> Territory:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from caregrid.errors import DiskLow, RateLimited
+from storage_network.gateway.database import NO_SPACE
 
 if TYPE_CHECKING:
     from storage_network.gateway.database import Database
@@ -116,4 +117,4 @@ class UploadList:
                 "too much of this account is uploaded in part; finish some of it first", retry_after_s=60
             )
         if of_all > self._limits.bytes_in_all:
-            raise DiskLow("Server space is insufficient, please try again later")
+            raise DiskLow(NO_SPACE)

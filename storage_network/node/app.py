@@ -5,14 +5,18 @@
     PUT    /fragment/{sha256}   201; a fragment, checked; zero bytes at its end may be left out
     GET    /fragment/{sha256}   200, checked; with `Range` 206
     HEAD   /fragment/{sha256}   200 with the size, unchecked; with `Check` read from the disk and checked
-    DELETE /fragment/{sha256}   204, also when it is not there
+    DELETE /fragment/{sha256}   204, also when it is not there; its tags go with it
+    PUT    /fragment/{sha256}/tags/{sha256 of the tags}    201; tags, of the public scheme behind their key
+    GET    /fragment/{sha256}/tags                         200 {"tags": [sha256, ...]}
+    POST   /fragment/{sha256}/proof/{sha256 of the tags}   200, the answer to the challenge that is the body
     GET    /health              200 {"fragments", "bytes_free", "bytes_used", "bytes_limit", "corrupt"}
     GET    /metrics             200, Prometheus' text format
     GET    /livez               200; asks for no token
 
 Every other request carries `Authorization: Bearer` with the shared token, where the node has one. Errors are
-JSON `{"error": code}`: 400 wrong_size, 400 body_incomplete, 400 hash_mismatch, 401 unauthorised,
-404 fragment_unknown, 410 fragment_corrupt, 416 range_invalid, 507 disk_full.
+JSON `{"error": code}`: 400 wrong_size, 400 body_incomplete, 400 hash_mismatch, 400 tags_wrong,
+400 challenge_invalid, 401 unauthorised, 404 fragment_unknown, 404 tags_unknown, 410 fragment_corrupt,
+416 range_invalid, 507 disk_full.
 """
 
 from __future__ import annotations
@@ -27,9 +31,11 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from caregrid.errors import DigestMismatch, DiskLow, InputInvalid, NotFound
+from caregrid.errors import DigestMismatch, DiskLow, InputInvalid, NotFound, TagsUnknown
 from storage_network import process, ranges
 from storage_network.node.metrics import NodeMetrics
+from storage_network.node.proving import Prover
+from storage_network.node.proving_api import ProvingApi
 from storage_network.node.scrub import Scrubber, ScrubSettings
 
 if TYPE_CHECKING:
@@ -45,18 +51,25 @@ BODY_TIMEOUT_S: Final = 30.0
 MAX_FRAGMENTS_IN_MEMORY: Final = 8
 
 _LIVEZ: Final = "/livez"
-_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 _CUT_BODY: Final = (asyncio.IncompleteReadError, TimeoutError, ConnectionError, web.RequestPayloadError)
 _log = logging.getLogger(__name__)
 
 
-def make_app(store: FragmentStore, token: str | None, scrubber: Scrubber | None = None) -> web.Application:
+def make_app(
+    store: FragmentStore,
+    token: str | None,
+    scrubber: Scrubber | None = None,
+    *,
+    prover: Prover | None = None,
+) -> web.Application:
     """Return the application that serves one node's fragments.
 
     Args:
         store: the fragments.
         token: what the gateway must show; None where its certificate says enough.
         scrubber: runs as long as a process serves the application; by default nothing is scrubbed.
+        prover: makes the proofs; by default an honest one.
     """
     scrubber = scrubber or Scrubber(store, Path(), ScrubSettings(period_s=0))
     api = _NodeApi(store, scrubber)
@@ -67,6 +80,7 @@ def make_app(store: FragmentStore, token: str | None, scrubber: Scrubber | None 
     app.router.add_get(fragment, api.get, allow_head=False)
     app.router.add_head(fragment, api.head)
     app.router.add_delete(fragment, api.delete)
+    ProvingApi(prover or Prover(store), api.memory).serve(app, fragment)
     app.router.add_get("/health", api.health, allow_head=False)
     app.router.add_get("/metrics", api.metrics, allow_head=False)
     app.router.add_get(_LIVEZ, api.livez, allow_head=False)
@@ -76,13 +90,13 @@ def make_app(store: FragmentStore, token: str | None, scrubber: Scrubber | None 
 class _NodeApi:
     def __init__(self, store: FragmentStore, scrubber: Scrubber) -> None:
         self._store, self._scrubber, self._metrics = store, scrubber, NodeMetrics()
-        self._memory = asyncio.Semaphore(MAX_FRAGMENTS_IN_MEMORY)
+        self.memory = asyncio.Semaphore(MAX_FRAGMENTS_IN_MEMORY)
 
     async def put(self, request: web.Request) -> web.Response:
         length = request.content_length
         if length is None or length > self._store.fragment_size:
             return _error(400, "wrong_size")
-        async with self._memory:
+        async with self.memory:
             try:
                 content = await self._body(request, length)
                 await asyncio.to_thread(self._store.put, _digest(request), content)
@@ -93,7 +107,7 @@ class _NodeApi:
         return web.json_response({}, status=201)
 
     async def get(self, request: web.Request) -> web.Response:
-        async with self._memory:
+        async with self.memory:
             if "Range" in request.headers:
                 return await self._part(request, request.headers["Range"])
             content = await asyncio.to_thread(self._store.read, _digest(request))
@@ -101,7 +115,7 @@ class _NodeApi:
 
     async def head(self, request: web.Request) -> web.Response:
         if "Check" in request.headers:
-            async with self._memory:
+            async with self.memory:
                 await asyncio.to_thread(self._store.read, _digest(request))
         size = await asyncio.to_thread(self._store.size, _digest(request))
         if size is None:
@@ -168,8 +182,8 @@ def _require_token(token: str | None) -> Middleware:
 async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except NotFound:
-        return _error(404, "fragment_unknown")
+    except NotFound as exc:
+        return _error(404, "tags_unknown" if isinstance(exc, TagsUnknown) else "fragment_unknown")
     except DigestMismatch:
         _log.warning("fragment_set_aside digest=%s", request.match_info["digest"])
         return _error(410, "fragment_corrupt")

@@ -7,12 +7,15 @@ import os
 import re
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from caregrid.errors import DigestMismatch, DiskLow, NotFound
+from caregrid.disk import sync_folder
+from caregrid.errors import DigestMismatch, NotFound
 from storage_network import files
+from storage_network.node.quota import Quota
+from storage_network.node.tags import TagStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +36,7 @@ class Usage:
 
     fragments: int
     bytes_free: int
-    bytes_used: int
+    bytes_used: int  #: tags included
     bytes_limit: int | None  #: None where only the disk is a limit
     corrupt: int  #: files set aside and not replaced since, at most `MAX_SET_ASIDE`
 
@@ -46,15 +49,15 @@ class FragmentStore:
     """
 
     def __init__(self, root: Path, fragment_size: int, *, max_bytes: int | None = None) -> None:
-        self.fragment_size, self.max_bytes = fragment_size, max_bytes
+        self.fragment_size, self._quota = fragment_size, Quota(max_bytes)
         self._fragments, self._parts, self._corrupt = root / "fragments", root / "parts", root / "corrupt"
         for folder in (self._fragments, self._corrupt):
             folder.mkdir(parents=True, exist_ok=True)
         files.clear_folder(self._parts)
         self._checked: dict[bytes, tuple[int, ...]] = {}
         self._locks = [threading.Lock() for _ in range(256)]
-        self._counting = threading.Lock()
-        self._count = 0
+        self._clearing = threading.Lock()
+        self.tags = TagStore(root / "tags", self._parts, self._quota)
         self._take_stock()
 
     def put(self, digest: bytes, content: bytes) -> None:
@@ -72,15 +75,27 @@ class FragmentStore:
             (self._corrupt / digest.hex()).unlink(missing_ok=True)
 
     def delete(self, digest: bytes) -> None:
-        """Forget a fragment durably; one that is not there is no error."""
+        """Forget a fragment and its tags durably; one that is not there is no error."""
         with self._lock(digest):
+            self.tags.forget(digest)
             (self._corrupt / digest.hex()).unlink(missing_ok=True)
             try:
                 self._path(digest).unlink()
             except FileNotFoundError:
                 return
-            files.sync_folder(self._fragments)
+            sync_folder(self._fragments)
             self._gone(digest)
+
+    def put_tags(self, digest: bytes, name: bytes, tags: bytes) -> None:
+        """Keep tags of a fragment that is here; see `TagStore.put`.
+
+        Raises:
+            NotFound: it is not.
+        """
+        with self._lock(digest):
+            if self.size(digest) is None:
+                raise NotFound("there is no such fragment")
+            self.tags.put(digest, name, tags)
 
     def size(self, digest: bytes) -> int | None:
         """Return the size of a fragment's file, unchecked, or None."""
@@ -138,20 +153,20 @@ class FragmentStore:
 
     def usage(self) -> Usage:
         """Tell what is used and free."""
-        used, free = self._count * self.fragment_size, shutil.disk_usage(self._fragments).free
-        if self.max_bytes is not None:
-            free = max(0, min(free, self.max_bytes - used))
+        used, limit, free = self._quota.used, self._quota.limit, shutil.disk_usage(self._fragments).free
+        if limit is not None:
+            free = max(0, min(free, limit - used))
         return Usage(
-            fragments=self._count,
+            fragments=self._quota.fragments,
             bytes_free=free,
             bytes_used=used,
-            bytes_limit=self.max_bytes,
+            bytes_limit=limit,
             corrupt=sum(1 for _ in os.scandir(self._corrupt)),
         )
 
     def _take_stock(self) -> None:
         for entry in list(self._entries()):
-            self._count += 1
+            self._quota.add(self.fragment_size, fragments=1)
             if entry.stat().st_size != self.fragment_size:
                 digest = bytes.fromhex(entry.name)
                 self._set_aside(digest, self._stamp(digest))
@@ -160,21 +175,10 @@ class FragmentStore:
         with os.scandir(self._fragments) as entries:
             yield from (entry for entry in entries if _NAME.fullmatch(entry.name))
 
-    @contextmanager
-    def _room(self, digest: bytes) -> Iterator[None]:
+    def _room(self, digest: bytes) -> AbstractContextManager[None]:
         if self._path(digest).exists():
-            yield
-            return
-        with self._counting:
-            if self.max_bytes is not None and (self._count + 1) * self.fragment_size > self.max_bytes:
-                raise DiskLow("the node holds as much as it may; give it more room or start another node")
-            self._count += 1
-        try:
-            yield
-        except BaseException:
-            with self._counting:
-                self._count -= 1
-            raise
+            return nullcontext()
+        return self._quota.room(self.fragment_size, fragments=1)
 
     def _require(self, digest: bytes, stamp: tuple[int, ...], size: int, found: bytes) -> None:
         if size != self.fragment_size or found != digest:
@@ -199,8 +203,7 @@ class FragmentStore:
 
     def _gone(self, digest: bytes) -> None:
         self._checked.pop(digest, None)
-        with self._counting:
-            self._count -= 1
+        self._quota.add(-self.fragment_size, fragments=-1)
 
     def _set_aside(self, digest: bytes, stamp: tuple[int, ...]) -> None:
         with self._lock(digest):
@@ -212,7 +215,7 @@ class FragmentStore:
         self._clear_oldest()
 
     def _clear_oldest(self) -> None:
-        with self._counting:
+        with self._clearing:
             aside = sorted(self._corrupt.iterdir(), key=lambda path: path.stat().st_ctime_ns)
             for path in aside[:-MAX_SET_ASIDE]:
                 path.unlink(missing_ok=True)

@@ -21,11 +21,14 @@ class NodeMetrics:
         )
         self._fragments = self._gauge("fragments", "Fragments held.")
         self._free = self._gauge("bytes_free", "Bytes there is room for.")
-        self._used = self._gauge("bytes_used", "Bytes of fragments held.")
+        self._used = self._gauge("bytes_used", "Bytes of fragments and tags held.")
         self._limit = self._gauge("bytes_limit", "Bytes that may be held; absent limits are -1.")
         self._corrupt = self._gauge("corrupt_fragments", "Damaged fragments set aside, not yet replaced.")
         self._checked = self._gauge("scrubbed_fragments", "Fragments scrubbed since the start.")
         self._damaged = self._gauge("scrub_damaged_fragments", "Damage that scrubbing found since the start.")
+        self._damaged_tags = self._gauge(
+            "scrub_damaged_tags", "Damaged sets of tags that scrubbing found since the start."
+        )
         self._finished = self._gauge(
             "scrub_finished_timestamp_seconds", "When scrubbing last came to the end; 0 before."
         )
@@ -43,6 +46,7 @@ class NodeMetrics:
         self._corrupt.set(usage.corrupt)
         self._checked.set(scrubber.checked)
         self._damaged.set(scrubber.damaged)
+        self._damaged_tags.set(scrubber.damaged_tags)
         self._finished.set(scrubber.finished_at or 0)
         return generate_latest(self.registry)
 

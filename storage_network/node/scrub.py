@@ -1,4 +1,4 @@
-"""Scrubbing: every fragment is read and hashed once in a period, so that silent damage is found in time."""
+"""Scrubbing: fragments and tags are read and hashed once in a period, so that silent damage is found."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class Scrubber:
         self._store, self._cursor, self._settings = store, cursor, settings
         self.checked = 0  #: fragments read
         self.damaged = 0  #: of those, set aside
+        self.damaged_tags = 0  #: sets of tags that were damaged, and deleted
         self.finished_at: float | None = None  #: when a pass last ended, in Unix seconds
 
     async def run(self) -> None:
@@ -82,6 +83,7 @@ class Scrubber:
         except DigestMismatch:
             self.damaged += 1
             _log.warning("fragment_set_aside digest=%s", digest.hex())
+        self.damaged_tags += await asyncio.to_thread(self._store.tags.scrub, digest)
         self.checked += 1
 
     def _pause_s(self, fragments: int) -> float:

@@ -79,9 +79,15 @@ class Describing:
         """Tell how every node is."""
         await requests.account_of(self._gateway, request)
         told = await self._gateway.nodes.healths()
+        drained = await asyncio.to_thread(self._gateway.drains.nodes)
         return success(
             [
-                {"node": node, "living": health is not None, **asdict(health or _SILENT)}
+                {
+                    "node": node,
+                    "living": health is not None,
+                    "draining": node in drained,
+                    **asdict(health or _SILENT),
+                }
                 for node, health in told.items()
             ]
         )

@@ -37,6 +37,10 @@ class Operating:
             garbage=await asyncio.to_thread(gateway.garbage.count),
             unfinished=len(unfinished),
             unfinished_bytes=size,
+            moved=gateway.mover.moved,
         )
         gateway.metrics.note_nodes(gateway.nodes, await gateway.nodes.healths())
+        drained = await asyncio.to_thread(gateway.drains.nodes)
+        left = {node: await asyncio.to_thread(gateway.moves.count, node) for node in sorted(drained)}
+        gateway.metrics.note_drains(left)
         return web.Response(body=gateway.metrics.text(), headers={"Content-Type": process.METRICS_TYPE})

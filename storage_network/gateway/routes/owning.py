@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from caregrid.errors import TerritoryUnusable, Unauthorised
 from storage_network.gateway.envelope import success
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from storage_network.gateway.parts import Gateway
+    from storage_network.gateway.territories import Territory
 
 #: Where DeOSS names the block of a deletion; there is no chain behind this gateway.
 NO_BLOCK: Final = "0x" + "0" * 64
+#: What is told where nothing is limited, for who reads the numbers alone: the largest that JSON has exactly.
+MAX_SPACE: Final = 2**53 - 1
 
 
 class Owning:
@@ -39,35 +42,56 @@ class Owning:
         """Rebuild fragments that are lost or damaged."""
         account = await requests.account_of(self._gateway, request)
         gateway = self._gateway
-        stored = await requests.find(gateway, requests.fid_of(request))
-        owners = await asyncio.to_thread(gateway.catalogue.owners, stored.fid)
+        fid = requests.fid_of(request)
+        await requests.find(gateway, fid)
+        owners = await asyncio.to_thread(gateway.catalogue.owners, fid)
         if account not in {owner.account for owner in owners}:
             raise Unauthorised("only an owner has an object repaired")
         rebuilt = 0
-        async with gateway.journal.batch():
+        async with gateway.turns.of(fid), gateway.journal.batch():
+            stored = await requests.find(gateway, fid)
             async for done in gateway.repairer.repair(stored):
                 moves = [(each.segment, each.position, each.node) for each in done]
-                await asyncio.to_thread(gateway.catalogue.move, stored.fid, moves)
+                await asyncio.to_thread(gateway.catalogue.move, fid, moves)
                 rebuilt += len(done)
-        placement = await gateway.prober.placement(await requests.find(gateway, stored.fid))
+        placement = await gateway.prober.placement(await requests.find(gateway, fid))
         return success({"rebuilt": rebuilt, "placement": placement})
 
     async def territory(self, request: web.Request) -> web.Response:
-        """Tell how much space a territory of the account has left."""
+        """Tell how much space a territory of the account has left; without a limit, that there is none."""
         account = await requests.account_of(self._gateway, request)
         name = request.match_info["name"]
-        territory = await asyncio.to_thread(self._gateway.territories.find, account, name)
-        if territory is None:
+        requests.require_territory_name(name)
+        territories = self._gateway.territories
+        territory = await asyncio.to_thread(territories.find, account, name)
+        if territory is None and territories.required:
             raise TerritoryUnusable("please purchase territory first")
         used = await asyncio.to_thread(self._gateway.catalogue.used, account, name)
-        deadline = territory.deadline
-        return success(
-            {
-                "name": name,
-                "total": territory.total,
-                "used": used,
-                "remaining": max(0, territory.total - used),
-                "state": "frozen" if territory.is_over(datetime.now(UTC)) else "active",
-                "deadline": None if deadline is None else int(deadline.timestamp()),
-            }
-        )
+        if territory is None or not territories.required:
+            return success(_unlimited(name, used))
+        return success(_limited(territory, used))
+
+
+def _limited(territory: Territory, used: int) -> dict[str, Any]:
+    deadline = territory.deadline
+    return {
+        "name": territory.name,
+        "total": territory.total,
+        "used": used,
+        "remaining": max(0, territory.total - used),
+        "state": "frozen" if territory.is_over(datetime.now(UTC)) else "active",
+        "deadline": None if deadline is None else int(deadline.timestamp()),
+        "unlimited": False,
+    }
+
+
+def _unlimited(name: str, used: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "total": MAX_SPACE,
+        "used": used,
+        "remaining": MAX_SPACE - used,
+        "state": "active",
+        "deadline": None,
+        "unlimited": True,
+    }

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from caregrid.errors import CaregridError, DiskLow, ObjectUnknown
 from storage_network.gateway import auth
+from storage_network.gateway.database import NO_SPACE
 from storage_network.gateway.envelope import GatewayError
 from storage_network.gateway.records import Owner
 
@@ -76,7 +77,7 @@ async def require_disk(gateway: Gateway, size: int) -> None:
     """
     free = (await asyncio.to_thread(shutil.disk_usage, gateway.settings.root)).free
     if free - size < gateway.settings.min_free:
-        raise DiskLow("Server space is insufficient, please try again later")
+        raise DiskLow(NO_SPACE)
 
 
 def fid_of(request: web.Request) -> bytes:
