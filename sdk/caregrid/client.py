@@ -11,17 +11,23 @@ import asyncio
 import hashlib
 import secrets
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from caregrid import direct, errors
-from caregrid.chain import Inline, PatientScope, RecordScope, SubstrateChain, SubstrateSubmitter, calls
+from caregrid.access import DEFAULT_GRANT_BLOCKS, Access
+from caregrid.access.requests import require_record
+from caregrid.chain import RecordScope, SubstrateChain, SubstrateSubmitter, calls
 from caregrid.disk import AtomicFile
 from caregrid.intake import SidecarClient
-from caregrid.keys import Identity, unwrap_data_key, wrap_data_key
+from caregrid.keys import Identity
+from caregrid.operators import Operators
 from caregrid.profile import Profile
 from caregrid.records import PATIENT_ID_LEN, RecordFormat
-from caregrid.sealed import Opener
+from caregrid.rereading import with_fresh_facts
+from caregrid.sealed import SealedReader, open_chunks_async
 from caregrid.storage.failover import open_store
+from caregrid.threats import Threats
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -29,13 +35,13 @@ if TYPE_CHECKING:
 
     from caregrid.chain import Chain, Grant, Receipt, Record, Submitter
     from caregrid.content import MediaType
+    from caregrid.erasures import ErasureStatus, ReasonCode
     from caregrid.feed import FeedEvent
     from caregrid.preferences import ChannelChoice, ChannelStatus
+    from caregrid.reseals import ResealStatus
     from caregrid.statuses import BatchAnswer, BatchItem, FoundRecord, SubmissionStatus
     from caregrid.storage import ObjectStore
 
-#: How long a grant lasts unless said otherwise: a day of two-second blocks.
-DEFAULT_GRANT_BLOCKS: Final = 43_200
 #: A pack's age limit, an upload and finality; minutes of margin for a busy site.
 SETTLE_TIMEOUT_S: Final = 300.0
 #: What `get` returns in memory; larger records are read with `download`.
@@ -62,6 +68,12 @@ class EmrClient:
         #: The organisation this identity acts for; by default itself.
         self.organisation = organisation or identity.account
         self.sidecar = sidecar
+        #: Requests, grants and emergencies.
+        self.access = Access(identity, chain, submitter, sidecar)
+        #: Who may act for the organisation, where this identity is the organisation itself.
+        self.operators = Operators(chain, submitter, identity.account)
+        #: Blocked networks and attack signatures.
+        self.threats = Threats(chain, submitter, self.organisation)
 
     @classmethod
     async def from_profile(cls, path: Path) -> Self:
@@ -253,28 +265,21 @@ class EmrClient:
         """Return what the chain says of a record.
 
         Raises:
+            RecordErased: it was erased.
             RecordUnknown: it is not anchored.
         """
-        record = await self.chain.record(record_id)
-        if record is None:
-            raise errors.RecordUnknown
-        return record
+        return await require_record(self.chain, record_id)
 
     async def get(self, record_id: bytes) -> bytes:
         """Return a record's content.
 
         Raises:
-            RecordUnknown: it is not anchored.
+            RecordUnknown, RecordErased: it is not anchored, or not any more.
             NoGrant, GrantExpired, WrongKey: this identity may not read it.
             IntegrityFailed: the stored bytes are not the anchored ones; nothing is returned.
             InputTooLarge: it is too large for memory; use `download`.
         """
-        record = await self.record(record_id)
-        if record.length > MAX_IN_MEMORY:
-            raise errors.InputTooLarge(limit=MAX_IN_MEMORY)
-        data_key = await self._data_key(record)
-        async with aclosing(self._opened(record, data_key)) as content:
-            return b"".join([chunk async for chunk in content])
+        return await with_fresh_facts(partial(self.record, record_id), self._content)
 
     async def download(
         self, record_id: bytes, target: Path, *, progress: Callable[[int, int], None] | None = None
@@ -288,17 +293,66 @@ class EmrClient:
 
         Raises: as `get`, without its limit.
         """
-        record = await self.record(record_id)
-        data_key = await self._data_key(record)
-        size = 0
-        with AtomicFile(target) as file:
-            async with aclosing(self._opened(record, data_key)) as content:
-                async for chunk in content:
-                    size += await asyncio.to_thread(file.write, chunk)
-                    if progress is not None:
-                        progress(size, record.length)
-            await asyncio.to_thread(file.publish)
-        return size
+
+        async def download(record: Record) -> int:
+            data_key = await self._data_key(record)
+            return await _written(self._opened(record, data_key), target, record.length, progress)
+
+        return await with_fresh_facts(partial(self.record, record_id), download)
+
+    async def download_sealed(
+        self, record_id: bytes, target: Path, *, progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Write a record's sealed bytes to a file, for any Tink that has the data key; return their number.
+
+        No right to read is needed. The file appears whole, with the anchored digest, or not at all.
+
+        Args:
+            record_id: 16 bytes.
+            target: the file; an existing one is replaced.
+            progress: hears of (bytes written, bytes in all) after each chunk.
+
+        Raises:
+            RecordUnknown, RecordErased: it is not anchored, or not any more.
+            IntegrityFailed: the stored bytes are not the anchored ones.
+        """
+
+        async def download(record: Record) -> int:
+            return await _written(self._sealed(record), target, record.length, progress)
+
+        return await with_fresh_facts(partial(self.record, record_id), download)
+
+    async def get_range(self, record_id: bytes, offset: int, length: int) -> bytes:
+        """Return a part of a record's content; no more is fetched than the segments it lies in.
+
+        What it returns is authentic and from that place; the digest is the whole record's and not checked.
+
+        Raises:
+            InputInvalid: the range is empty or reaches past the content's end.
+            InputTooLarge: it is too large for memory; use `download`.
+        As `get` besides.
+        """
+        if length > MAX_IN_MEMORY:
+            raise errors.InputTooLarge(limit=MAX_IN_MEMORY)
+
+        async def read(record: Record) -> bytes:
+            data_key = await self._data_key(record)
+
+            def fetched(start: int, size: int) -> AsyncGenerator[bytes]:
+                return self.store.stream_range(record.object_id, record.offset + start, size)
+
+            return await SealedReader(data_key, record_id, fetched, record.length).read(offset, length)
+
+        return await with_fresh_facts(partial(self.record, record_id), read)
+
+    async def reveal_data_key(self, record_id: bytes) -> bytes:
+        """Return the 32 bytes that open a record for ever, whoever has them; for use without CareGrid.
+
+        With them and the record's id, any Tink opens what `download_sealed` wrote.
+
+        Raises: as `get`, but for what concerns the content.
+        """
+        return await self._data_key(await self.record(record_id))
 
     async def grant(
         self,
@@ -308,38 +362,68 @@ class EmrClient:
         blocks: int = DEFAULT_GRANT_BLOCKS,
         purpose: str = "Treatment",
     ) -> Receipt:
-        """Let an account read a record for a number of blocks; its key goes along, wrapped to the account.
+        """Let an account read a record for a number of blocks; see `Access.grant` for more, and for patients.
 
         Raises:
+            RecordUnknown, RecordErased: there is no such record, or none any more.
             NoEncryptionKey: the grantee has none registered.
             AccessRefused: this identity does not decide for the patient, or cannot read the record itself.
         """
-        record = await self.record(record_id)
-        key = await self.chain.encryption_key(grantee)
-        if key is None:
-            raise errors.NoEncryptionKey
-        data_key = await self._data_key(record)
-        wrapped = wrap_data_key(key.public_key, data_key, record_id, grantee)
-        head = await self.chain.finalized_head()
-        call = calls.grant_access(
-            RecordScope(record_id=record_id),
-            grantee,
-            expires_at=head.number + blocks,
-            purpose=purpose,
-            key=Inline(wrapped=wrapped, key_version=key.version),
-        )
-        return await self.submitter.submit(call)
+        scope = RecordScope(record_id=record_id)
+        return await self.access.grant(scope, grantee, blocks=blocks, purpose=purpose)
 
     async def revoke(self, record_id: bytes, grantee: bytes) -> Receipt:
         """Withdraw an account's grant for a record; what it has read it keeps."""
-        return await self.submitter.submit(calls.revoke_access(RecordScope(record_id=record_id), grantee))
+        return await self.access.revoke(RecordScope(record_id=record_id), grantee)
 
     async def grants(self, record_id: bytes) -> Sequence[Grant]:
         """Return every grant that covers a record, expired ones included."""
-        record = await self.record(record_id)
-        own = await self.chain.grants(RecordScope(record_id=record_id))
-        patient_wide = await self.chain.grants(PatientScope(patient_id=record.patient_id))
-        return [*own, *patient_wide]
+        return await self.access.grants_on(RecordScope(record_id=record_id))
+
+    async def erase(self, record_id: bytes, *, reason: ReasonCode | None = None) -> ErasureStatus:
+        """Have a record erased for ever by the custodian's sidecar; see `SidecarClient.erase`.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+            RecordUnknown, RecordErased: this custodian has no such record, or has it no more.
+        """
+        return await self._managed().erase(record_id, reason=reason)
+
+    async def erasure(self, record_id: bytes) -> ErasureStatus:
+        """Return how far an erasure is, with its receipts; see `SidecarClient.erasure`.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+            NotFound: the sidecar knows of none.
+        """
+        return await self._managed().erasure(record_id)
+
+    async def wait_erased(self, record_id: bytes, *, timeout_s: float = SETTLE_TIMEOUT_S) -> ErasureStatus:
+        """Return how far an erasure is once the chain has it; see `SidecarClient.wait_erased`.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+            NotYetAnchored: the chain does not say so yet; the sidecar goes on by itself.
+        """
+        return await self._managed().wait_erased(record_id, timeout_s=timeout_s)
+
+    async def reseal(self, record_id: bytes) -> ResealStatus:
+        """Have a record sealed under another data key; see `SidecarClient.reseal`.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+            RecordUnknown, RecordErased: this custodian has no such record, or has it no more.
+        """
+        return await self._managed().reseal(record_id)
+
+    async def wait_resealed(self, record_id: bytes, *, timeout_s: float = SETTLE_TIMEOUT_S) -> ResealStatus:
+        """Return how far that is once it is done; see `SidecarClient.wait_resealed`.
+
+        Raises:
+            ConfigInvalid: the profile names no sidecar.
+            NotYetAnchored: it is not done yet; the sidecar goes on by itself.
+        """
+        return await self._managed().wait_resealed(record_id, timeout_s=timeout_s)
 
     def feed(self, *, after: int | None = None) -> AsyncGenerator[FeedEvent]:
         """Yield the notices to this identity's account behind a position, for ever; see `caregrid.feed`.
@@ -378,44 +462,44 @@ class EmrClient:
         """
         return await self._managed().replay_deliveries()
 
+    async def _content(self, record: Record) -> bytes:
+        if record.length > MAX_IN_MEMORY:
+            raise errors.InputTooLarge(limit=MAX_IN_MEMORY)
+        data_key = await self._data_key(record)
+        async with aclosing(self._opened(record, data_key)) as content:
+            return b"".join([chunk async for chunk in content])
+
     async def _data_key(self, record: Record) -> bytes:
-        grant = await self.chain.grant(RecordScope(record_id=record.record_id), self.identity.account)
-        head = await self.chain.finalized_head()
-        if grant is not None and grant.is_live(head.number) and isinstance(grant.key, Inline):
-            return self._unwrap(grant.key.wrapped, record)
-        released = await self._released_key(record)
-        if released is not None:
-            return released
-        raise errors.NoGrant if grant is None or grant.is_live(head.number) else errors.GrantExpired
+        return await self.access.data_keys.of(record)
 
-    async def _released_key(self, record: Record) -> bytes | None:
-        if self.sidecar is None:
-            return None
-        try:
-            wrapped = await self.sidecar.release_key(
-                record.record_id,
-                account=self.identity.account,
-                public_key=self.identity.encryption.public_key,
-            )
-        except (errors.NotFound, errors.NoGrant):
-            return None  # the chain tells the caller more exactly why
-        return self._unwrap(wrapped, record)
+    def _opened(self, record: Record, data_key: bytes) -> AsyncGenerator[bytes]:
+        """Return the authenticated plaintext; its last chunk comes after the digest has been checked."""
+        return open_chunks_async(data_key, record.record_id, self._sealed(record))
 
-    def _unwrap(self, wrapped: bytes, record: Record) -> bytes:
-        return unwrap_data_key(self.identity.encryption, wrapped, record.record_id, self.identity.account)
-
-    async def _opened(self, record: Record, data_key: bytes) -> AsyncGenerator[bytes]:
-        """Yield authenticated plaintext; the last chunk comes after the digest has been checked."""
-        opener, digest = Opener(data_key, record.record_id), hashlib.sha256()
-        sealed = self.store.stream_range(record.object_id, record.offset, record.length)
-        async for chunk in sealed:
-            digest.update(chunk)
-            plain = opener.update(chunk)
-            if plain:
-                yield plain
+    async def _sealed(self, record: Record) -> AsyncGenerator[bytes]:
+        """Yield the sealed bytes; it ends without an error when they have the anchored digest."""
+        digest = hashlib.sha256()
+        stored = self.store.stream_range(record.object_id, record.offset, record.length)
+        async with aclosing(stored) as chunks:
+            async for chunk in chunks:
+                digest.update(chunk)
+                yield chunk
         if digest.digest() != record.digest:
             raise errors.DigestMismatch
-        yield opener.finish()
+
+
+async def _written(
+    content: AsyncGenerator[bytes], target: Path, total: int, progress: Callable[[int, int], None] | None
+) -> int:
+    size = 0
+    with AtomicFile(target) as file:
+        async with aclosing(content) as chunks:
+            async for chunk in chunks:
+                size += await asyncio.to_thread(file.write, chunk)
+                if progress is not None:
+                    progress(size, total)
+        await asyncio.to_thread(file.publish)
+    return size
 
 
 def _load_identity(profile: Profile) -> Identity:

@@ -18,7 +18,12 @@
     │   ├── DatabaseUnreachable
     │   ├── ChannelUnreachable
     │   ├── TerminologyUnreachable
-    │   └── NotYetAnchored
+    │   ├── KeyStoreUnreachable
+    │   ├── NotYetAnchored
+    │   ├── KeyNotDelivered
+    │   ├── ProofOverdue
+    │   ├── ProofMissing
+    │   └── ChallengeEarly
     └── Fatal                       the same call will fail again; the message says what to change
         ├── InputInvalid
         │   ├── InputMissing
@@ -34,12 +39,16 @@
         │   └── ValidationFailed
         ├── NotFound
         │   ├── RecordUnknown
+        │   ├── RecordErased
         │   ├── PatientUnknown
-        │   └── ObjectUnknown
+        │   ├── ObjectUnknown
+        │   ├── TagsUnknown
+        │   └── CommitmentUnknown
         ├── AccessRefused
         │   ├── NoGrant
         │   ├── GrantExpired
         │   ├── WrongKey
+        │   │   └── KeyVersionUnknown
         │   ├── NoEncryptionKey
         │   ├── ChannelRefused
         │   ├── WebhookRefused
@@ -51,7 +60,14 @@
         │   ├── DigestMismatch
         │   ├── FileIdMismatch
         │   ├── SealBroken
-        │   └── FragmentsMissing
+        │   │   ├── SealForeign
+        │   │   ├── SealFormatUnknown
+        │   │   └── SealTruncated
+        │   ├── FragmentsMissing
+        │   ├── FragmentLost
+        │   ├── ProofFailed
+        │   ├── ChallengeMismatch
+        │   └── CommitmentMismatch
         ├── CallRejected            the chain refused the call; :mod:`caregrid.chain.refusals` has
         │                           a subclass for each error of its pallets
         ├── StateDiscarded
@@ -179,6 +195,13 @@ class TerminologyUnreachable(Recoverable):
     exit_code = 49
 
 
+class KeyStoreUnreachable(Recoverable):
+    """The key store does not answer, or is sealed; check that Vault or the token runs and can be reached."""
+
+    code = "KEY_STORE_UNREACHABLE"
+    exit_code = 62
+
+
 class RateLimited(Recoverable):
     """Too many requests at once; wait as long as the answer's Retry-After says."""
 
@@ -206,6 +229,34 @@ class NotYetAnchored(Recoverable):
     def __init__(self, message: str | None = None, *, submission: str | None = None) -> None:
         super().__init__(message)
         self.submission = submission  #: what to ask for, in hex
+
+
+class KeyNotDelivered(Recoverable):
+    """The grant stands, but the custodian has not delivered its key yet; ask again in some blocks."""
+
+    code = "KEY_NOT_DELIVERED"
+    exit_code = 79
+
+
+class ProofOverdue(Recoverable):
+    """A storage node did not prove in time what it holds; ask it the same again later."""
+
+    code = "PROOF_OVERDUE"
+    exit_code = 33
+
+
+class ProofMissing(Recoverable):
+    """Not every storage node that was asked has answered; nothing is proved of the others."""
+
+    code = "PROOF_MISSING"
+    exit_code = 34
+
+
+class ChallengeEarly(Recoverable):
+    """The blocks that make the challenge are not final yet; wait for them."""
+
+    code = "CHALLENGE_EARLY"
+    exit_code = 35
 
 
 class Fatal(CaregridError):
@@ -324,6 +375,13 @@ class RecordUnknown(NotFound):
     exit_code = 11
 
 
+class RecordErased(NotFound):
+    """The record was erased, and its keys with it; nobody can read it again, so drop references to it."""
+
+    code = "RECORD_ERASED"
+    exit_code = 38
+
+
 class PatientUnknown(NotFound):
     """No patient with this id is registered on the chain; register the patient first."""
 
@@ -336,6 +394,20 @@ class ObjectUnknown(NotFound):
 
     code = "OBJECT_UNKNOWN"
     exit_code = 13
+
+
+class TagsUnknown(NotFound):
+    """The storage node keeps no such tags for the fragment; tag the object again."""
+
+    code = "TAGS_UNKNOWN"
+    exit_code = 36
+
+
+class CommitmentUnknown(NotFound):
+    """The chain holds no commitment to proofs of this object; make one with `caregrid audit commit`."""
+
+    code = "COMMITMENT_UNKNOWN"
+    exit_code = 37
 
 
 class AccessRefused(Fatal):
@@ -364,6 +436,13 @@ class WrongKey(AccessRefused):
 
     code = "WRONG_KEY"
     exit_code = 17
+
+
+class KeyVersionUnknown(WrongKey):
+    """The key store has no such version of its master key; restore the store, or the version was retired."""
+
+    code = "KEY_VERSION_UNKNOWN"
+    exit_code = 63
 
 
 class NoEncryptionKey(AccessRefused):
@@ -443,11 +522,60 @@ class SealBroken(IntegrityFailed):
     exit_code = 53
 
 
+class SealForeign(SealBroken):
+    """The record does not open with this data key and id; check that both are its own and it is whole."""
+
+    code = "SEAL_FOREIGN"
+    exit_code = 53
+
+
+class SealFormatUnknown(SealBroken):
+    """This is no sealed record of a format known here; check the file, or update CareGrid."""
+
+    code = "SEAL_FORMAT_UNKNOWN"
+    exit_code = 53
+
+
+class SealTruncated(SealBroken):
+    """The sealed record ends too early; fetch all of it again."""
+
+    code = "SEAL_TRUNCATED"
+    exit_code = 53
+
+
 class FragmentsMissing(IntegrityFailed):
     """Fewer than four intact fragments of a segment can be reached; bring storage nodes back."""
 
     code = "FRAGMENTS_MISSING"
     exit_code = 54
+
+
+class FragmentLost(IntegrityFailed):
+    """The storage node has not got the fragment, or found it damaged; have the object repaired."""
+
+    code = "FRAGMENT_LOST"
+    exit_code = 55
+
+
+class ProofFailed(IntegrityFailed):
+    """A storage node gave a wrong proof: it does not hold what was committed to."""
+
+    code = "PROOF_FAILED"
+    exit_code = 56
+
+
+class ChallengeMismatch(IntegrityFailed):
+    """This is not the challenge that the chain gives; the bundle is refused."""
+
+    code = "CHALLENGE_MISMATCH"
+    exit_code = 57
+
+
+class CommitmentMismatch(IntegrityFailed):
+    """Key or tags are not what was committed to on the chain; the bundle is refused."""
+
+    code = "COMMITMENT_MISMATCH"
+    exit_code = 58
 
 
 class CallRejected(Fatal):

@@ -8,18 +8,22 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from caregrid import errors
+from caregrid.erasures import ErasureClient
 from caregrid.feed import FeedReader
 from caregrid.preferences import PreferenceKeeper
 from caregrid.records import PATIENT_ID_LEN, RecordFormat
+from caregrid.reseals import ResealClient
 from caregrid.statuses import (
     BatchAnswer,
     BatchItem,
     FoundRecord,
     FoundSubmission,
     ItemStatus,
+    KeyRelease,
     SubmissionStatus,
     found_record,
     found_submission,
+    key_release,
     submission_status,
 )
 from caregrid.transport import Transport, fault_of, limited, parsed, raise_for_fault
@@ -54,7 +58,7 @@ _CONTENT_TYPES: Final = {
 }
 
 
-class SidecarClient(FeedReader, PreferenceKeeper):
+class SidecarClient(FeedReader, PreferenceKeeper, ErasureClient, ResealClient):
     """A sidecar's API, used with one bearer token or signed by one account. Constructing does no I/O."""
 
     def __init__(self, url: str, token: str | None = None, *, identity: Identity | None = None) -> None:
@@ -230,6 +234,16 @@ class SidecarClient(FeedReader, PreferenceKeeper):
         body = {name: value.hex() for name, value in given.items() if value is not None}
         answer = await self.transport.json("POST", f"/v1/records/{record_id.hex()}/key", body=body)
         return bytes.fromhex(answer["wrapped"])
+
+    async def releases(self, record_id: bytes) -> AsyncGenerator[KeyRelease, None]:
+        """Yield to whom a record's key was handed out, the newest first.
+
+        Raises:
+            NotFound: the record was not accepted by this sidecar.
+            AccessRefused: the caller is neither of the house nor decides for the patient.
+        """
+        async for item in self._listed(f"/v1/records/{record_id.hex()}/releases", "releases", "before", {}):
+            yield key_release(item)
 
     async def replay_failures(self) -> int:
         """Give everything that failed another chance, undelivered notices too; return how much that is."""

@@ -80,6 +80,18 @@ class BatchAnswer:
     error: CaregridError | None  #: why
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyRelease:
+    """One time that a record's data key was handed out."""
+
+    account: bytes  #: to whom
+    released_at: int  #: milliseconds since 1970
+    ground: (
+        str | None
+    )  #: `own`, `record`, `patient` or `emergency`; None where an older sidecar wrote none down
+    emergency: bool
+
+
 def submission_status(answer: Mapping[str, Any]) -> SubmissionStatus:
     """Read a submission's status."""
     return SubmissionStatus(
@@ -124,4 +136,14 @@ def found_submission(item: Mapping[str, Any]) -> FoundSubmission:
         state=item["state"],
         received_at=item["received"],
         reason=item.get("reason"),
+    )
+
+
+def key_release(item: Mapping[str, Any]) -> KeyRelease:
+    """Read one release of a list."""
+    return KeyRelease(
+        account=bytes.fromhex(item["account"]),
+        released_at=item["released"],
+        ground=item["ground"],
+        emergency=item["emergency"],
     )

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from caregrid.client import DEFAULT_GRANT_BLOCKS, SETTLE_TIMEOUT_S
+from caregrid.access import DEFAULT_GRANT_BLOCKS
+from caregrid.access.blocking import BlockingAccess
+from caregrid.client import SETTLE_TIMEOUT_S
 from caregrid.client import EmrClient as AsyncEmrClient
+from caregrid.operators import BlockingOperators
 from caregrid.records import RecordFormat
+from caregrid.threats.blocking import BlockingThreats
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Sequence
@@ -15,8 +19,10 @@ if TYPE_CHECKING:
 
     from caregrid.chain import Grant, Receipt, Record
     from caregrid.content import MediaType
+    from caregrid.erasures import ErasureStatus, ReasonCode
     from caregrid.feed import FeedEvent
     from caregrid.preferences import ChannelChoice, ChannelStatus
+    from caregrid.reseals import ResealStatus
     from caregrid.statuses import BatchAnswer, BatchItem, FoundRecord, SubmissionStatus
 
 T = TypeVar("T")
@@ -34,6 +40,16 @@ class EmrClient:
         """As :meth:`caregrid.client.EmrClient.from_profile`."""
         return cls(asyncio.run(AsyncEmrClient.from_profile(path)))
 
+    @property
+    def access(self) -> BlockingAccess:
+        """Requests, grants and emergencies."""
+        return BlockingAccess(self._client.access, self._run)
+
+    @property
+    def operators(self) -> BlockingOperators:
+        """Who may act for the organisation, where this identity is the organisation itself."""
+        return BlockingOperators(self._client.operators, self._run)
+
     def __enter__(self) -> Self:
         return self
 
@@ -44,6 +60,11 @@ class EmrClient:
         """Release every connection."""
         self._run(self._client.close())
         self._runner.close()
+
+    @property
+    def threats(self) -> BlockingThreats:
+        """Blocked networks and attack signatures."""
+        return BlockingThreats(self._client.threats, self._run)
 
     def register_patient(self, *, controller: bytes | None = None) -> bytes:
         """As :meth:`caregrid.client.EmrClient.register_patient`."""
@@ -112,6 +133,18 @@ class EmrClient:
         """As :meth:`caregrid.client.EmrClient.download`."""
         return self._run(self._client.download(record_id, target))
 
+    def download_sealed(self, record_id: bytes, target: Path) -> int:
+        """As :meth:`caregrid.client.EmrClient.download_sealed`."""
+        return self._run(self._client.download_sealed(record_id, target))
+
+    def get_range(self, record_id: bytes, offset: int, length: int) -> bytes:
+        """As :meth:`caregrid.client.EmrClient.get_range`."""
+        return self._run(self._client.get_range(record_id, offset, length))
+
+    def reveal_data_key(self, record_id: bytes) -> bytes:
+        """As :meth:`caregrid.client.EmrClient.reveal_data_key`."""
+        return self._run(self._client.reveal_data_key(record_id))
+
     def grant(
         self,
         record_id: bytes,
@@ -130,6 +163,26 @@ class EmrClient:
     def grants(self, record_id: bytes) -> Sequence[Grant]:
         """As :meth:`caregrid.client.EmrClient.grants`."""
         return self._run(self._client.grants(record_id))
+
+    def erase(self, record_id: bytes, *, reason: ReasonCode | None = None) -> ErasureStatus:
+        """As :meth:`caregrid.client.EmrClient.erase`."""
+        return self._run(self._client.erase(record_id, reason=reason))
+
+    def erasure(self, record_id: bytes) -> ErasureStatus:
+        """As :meth:`caregrid.client.EmrClient.erasure`."""
+        return self._run(self._client.erasure(record_id))
+
+    def reseal(self, record_id: bytes) -> ResealStatus:
+        """As :meth:`caregrid.client.EmrClient.reseal`."""
+        return self._run(self._client.reseal(record_id))
+
+    def wait_resealed(self, record_id: bytes, *, timeout_s: float = SETTLE_TIMEOUT_S) -> ResealStatus:
+        """As :meth:`caregrid.client.EmrClient.wait_resealed`."""
+        return self._run(self._client.wait_resealed(record_id, timeout_s=timeout_s))
+
+    def wait_erased(self, record_id: bytes, *, timeout_s: float = SETTLE_TIMEOUT_S) -> ErasureStatus:
+        """As :meth:`caregrid.client.EmrClient.wait_erased`."""
+        return self._run(self._client.wait_erased(record_id, timeout_s=timeout_s))
 
     def feed(self, *, after: int | None = None) -> Generator[FeedEvent]:
         """As :meth:`caregrid.client.EmrClient.feed`; waits for each notice. Close it to let go."""

@@ -52,6 +52,8 @@ _ERRORS: Final = {
         errors.NotFound,
         errors.QueueFull,
         errors.RateLimited,
+        errors.RecordErased,
+        errors.RecordUnknown,
         errors.RequestReplayed,
         errors.ScopeMissing,
         errors.Unauthorised,

@@ -20,6 +20,7 @@ from caregrid.cess.heads import CessHead
 from caregrid.cess.miners import Miner, MinerState
 from caregrid.cess.placement import fragments_of, miners_of, placement_of
 from caregrid.cess.territories import CessTerritory, CessTerritoryState, space_of
+from caregrid.cess.verdicts import FileAudit, verdict_of
 
 __all__ = [
     "AuditReading",
@@ -34,6 +35,7 @@ __all__ = [
     "Deal",
     "DealReport",
     "DealSegment",
+    "FileAudit",
     "FileOwner",
     "FileState",
     "HeldFile",
@@ -48,4 +50,5 @@ __all__ = [
     "placement_of",
     "reading_of",
     "space_of",
+    "verdict_of",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import SystemRandom
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from caregrid.cess import state
@@ -12,6 +13,7 @@ from caregrid.cess.faults import Behind, Forked, Refused, RuntimeUnknown, StateU
 from caregrid.cess.heads import Heads
 from caregrid.cess.links import Links
 from caregrid.cess.placement import miners_of
+from caregrid.cess.verdicts import MAX_AUDITED, verdict_of
 from caregrid.chain.endpoints import Endpoints, public_name
 from caregrid.chain.faults import AnswerGarbled, ForeignChain
 from caregrid.errors import ChainUnreachable, ConfigInvalid, FileIdMismatch, ProtocolViolation
@@ -33,11 +35,14 @@ if TYPE_CHECKING:
     from caregrid.cess.miners import Miner
     from caregrid.cess.state import Entry, State
     from caregrid.cess.territories import CessTerritory
+    from caregrid.cess.verdicts import FileAudit
 
 T = TypeVar("T")
 
 #: A finalized head that is older is not the chain's last one, or finality has stopped: an epoch of CESS.
 MAX_HEAD_AGE: Final = timedelta(hours=1)
+
+_lots: Final = SystemRandom()
 
 _SAID: Final[Sequence[tuple[type[OSError], str]]] = (
     (TimeoutError, "did not answer in time"),
@@ -143,9 +148,27 @@ class CessChain:
         entries = state.audit(account)
         return (await self._run(lambda read: read.audit(entries)))[1]
 
+    async def audited(self, file_id: bytes) -> FileAudit | None:
+        """Return what the chain's record of its miners' proofs says of a file, all of one block.
+
+        Raises:
+            FileIdMismatch: it was declared with segments that do not make up this file id.
+        """
+        entry = state.file(file_id)
+        head, found = await self._run(lambda read: _file_and_audits(read, entry))
+        if found is None:
+            return None
+        file, miners, audits = found
+        return verdict_of(_consistent(file, file.segments, file_id), miners, audits, head)
+
     async def restoral_order(self, fragment: bytes) -> RestoralOrder | None:
         """Return the order to restore a fragment, by its digest."""
         return await self._value(state.restoral_order(fragment))
+
+    async def restoral_orders(self, fragments: Sequence[bytes]) -> Mapping[bytes, RestoralOrder]:
+        """Return those orders that there are to restore these fragments, all of one block."""
+        entries = {each: state.restoral_order(each) for each in fragments}
+        return (await self._run(lambda read: read.present(entries)))[1]
 
     async def territory(self, account: bytes, name: str) -> CessTerritory | None:
         """Return an account's territory."""
@@ -195,6 +218,17 @@ async def _file_and_miners(
     if file is None:
         return None
     return file, await read.miners({each: state.miner_key(each) for each in miners_of(file)})
+
+
+async def _file_and_audits(
+    read: State, entry: Entry[CessFile]
+) -> tuple[CessFile, Mapping[bytes, Miner], Mapping[bytes, MinerAudit]] | None:
+    found = await _file_and_miners(read, entry)
+    if found is None:
+        return None
+    holders = miners_of(found[0])
+    read_of = _lots.sample(holders, min(len(holders), MAX_AUDITED))
+    return *found, await read.audits({each: state.audit(each) for each in read_of})
 
 
 def _consistent(value: T, segments: Sequence[CessSegment] | Sequence[DealSegment], file_id: bytes) -> T:

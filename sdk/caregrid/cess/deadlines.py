@@ -32,10 +32,10 @@ RESTORAL_TIMEOUT_S: Final = 20.0
 TERRITORY_TIMEOUT_S: Final = 20.0
 OPERATORS_TIMEOUT_S: Final = 20.0
 AUDIT_TIMEOUT_S: Final = 20.0
-#: A page of miners, 3 kB each.
+#: A page of miners, 3 kB each, or of their audits, up to 30 kB each.
 MINERS_TIMEOUT_S: Final = 30.0
 
 #: Bytes of one answer: the largest file fits, and so does a list of some 100,000 files.
 MAX_ANSWER: Final = 24 * 1024 * 1024
-#: Miners that are asked for in one question.
+#: Entries, as of miners, that are asked for in one question.
 MINERS_PAGE: Final = 64

@@ -54,6 +54,11 @@ class AuditEntries:
     missed: Entry[int]
     challenge: Entry[audits.CessChallenge]
 
+    @property
+    def all(self) -> tuple[Entry[Any], ...]:
+        """All of them."""
+        return (self.failed, self.missed, self.challenge)
+
 
 class State:
     """The state after one block."""
@@ -83,20 +88,44 @@ class State:
         challenge = await self.value(entries.challenge)
         return audits.MinerAudit(failed=failed, missed=missed or 0, challenge=challenge)
 
+    async def audits(self, entries: Mapping[bytes, AuditEntries]) -> Mapping[bytes, audits.MinerAudit]:
+        """Return what there is of several miners' audits, by account.
+
+        Raises:
+            OSError: as above.
+        """
+        told = await self._texts([entry.key for each in entries.values() for entry in each.all])
+        return {account: await _audit(each, told) for account, each in entries.items()}
+
     async def miners(self, keys: Mapping[bytes, bytes]) -> Mapping[bytes, Miner]:
         """Return those miners that there are, by account, from their keys by account.
 
         Raises:
             OSError: as above.
         """
-        found, accounts = {}, list(keys)
-        for start in range(0, len(accounts), MINERS_PAGE):
-            page = accounts[start : start + MINERS_PAGE]
-            told = await self._told([json_rpc.to_hex(keys[each]) for each in page])
-            for account, text in zip(page, told, strict=True):
-                if text is not None:
-                    found[account] = await _read(text, mining.read_miner)
-        return found
+        return await self.present(
+            {
+                account: Entry(key=key, read=mining.read_miner, timeout_s=MINER_TIMEOUT_S)
+                for account, key in keys.items()
+            }
+        )
+
+    async def present(self, entries: Mapping[bytes, Entry[T]]) -> dict[bytes, T]:
+        """Return those values that there are, by the names of their entries.
+
+        Raises:
+            OSError: as above.
+        """
+        told = await self._texts([entry.key for entry in entries.values()])
+        there = ((name, entry, told[entry.key]) for name, entry in entries.items())
+        return {name: await _read(text, entry.read) for name, entry, text in there if text is not None}
+
+    async def _texts(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
+        told: dict[bytes, Any] = {}
+        for start in range(0, len(keys), MINERS_PAGE):
+            page = keys[start : start + MINERS_PAGE]
+            told |= zip(page, await self._told([json_rpc.to_hex(each) for each in page]), strict=True)
+        return told
 
     async def _told(self, asked: Sequence[str]) -> list[Any]:
         answer = await self._link.ask(
@@ -175,6 +204,14 @@ async def _read(text: Any, read: Callable[[Cursor], T]) -> T:
         return await computed(lambda given: decoded(read, given), data)
     except Malformed as exc:
         raise StateUnreadable from exc
+
+
+async def _audit(entries: AuditEntries, told: Mapping[bytes, Any]) -> audits.MinerAudit:
+    values = [
+        None if told[entry.key] is None else await _read(told[entry.key], entry.read) for entry in entries.all
+    ]
+    failed, missed, challenge = values
+    return audits.MinerAudit(failed=failed, missed=missed or 0, challenge=challenge)
 
 
 def _changes(answer: Any, asked: Sequence[str]) -> dict[str, Any]:

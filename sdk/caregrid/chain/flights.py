@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,13 @@ class Flight:
     refused: set[bytes] = field(default_factory=set)  #: hashes of tries that no pool has
     refusals: int = 0  #: how often it was signed in vain
     offered_at: int = 0  #: finalized height when it was last given to a node
+    offered_when: float = 0.0  #: by the monotonic clock, then
     breaks: int = 0  #: of the connection, then
     outcome: Receipt | Exception | None = None
+
+    def offered(self, height: int, breaks: int) -> None:
+        """Note that a node has just been given it."""
+        self.offered_at, self.offered_when, self.breaks = height, time.monotonic(), breaks
 
     @property
     def last(self) -> int:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         GrantCursor,
         GrantPage,
         IpBlock,
+        IpBlockPage,
         IpNet,
         Organisation,
         Patient,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         RecordPage,
         RecordView,
         Scope,
+        SignaturePage,
         StoredObject,
         Tombstone,
     )
@@ -70,11 +72,7 @@ class SubstrateChain(Chain):
 
     async def records(self, record_ids: Sequence[bytes]) -> dict[bytes, Record]:
         """Return those of the given records that are anchored and not erased, in one round trip."""
-        if not record_ids:
-            return {}
-        from caregrid.chain.lookup import query_records  # noqa: PLC0415 - imports the library
-
-        entries = await self._connection.run(lambda client: query_records(client, record_ids))
+        entries = await self._record_entries(record_ids)
         found = {record_id: values.to_record(record_id, entry) for record_id, entry in entries.items()}
         return {record_id: record for record_id, record in found.items() if record is not None}
 
@@ -82,6 +80,19 @@ class SubstrateChain(Chain):
         """Return what is left of an erased record, or None when it was never erased."""
         entry = await self._value("Emr", "Records", record_id)
         return None if entry is None else values.to_tombstone(record_id, entry)
+
+    async def tombstones(self, record_ids: Sequence[bytes]) -> dict[bytes, Tombstone]:
+        """Return what is left of those of the given records that were erased, in one round trip."""
+        entries = await self._record_entries(record_ids)
+        found = {record_id: values.to_tombstone(record_id, entry) for record_id, entry in entries.items()}
+        return {record_id: tombstone for record_id, tombstone in found.items() if tombstone is not None}
+
+    async def _record_entries(self, record_ids: Sequence[bytes]) -> dict[bytes, Any]:
+        if not record_ids:
+            return {}
+        from caregrid.chain.lookup import query_records  # noqa: PLC0415 - imports the library
+
+        return await self._connection.run(lambda client: query_records(client, record_ids))
 
     async def record_view(self, record_id: bytes) -> RecordView | None:
         """Return what stands under an id: a record with its custodian, a tombstone, or None."""
@@ -164,10 +175,20 @@ class SubstrateChain(Chain):
         found = await self._map("Threats", "Blocks", params.network(net))
         return [values.to_ip_block(net, organisation, value) for organisation, value in found]
 
+    async def all_ip_blocks(self, *, after: bytes | None = None, limit: int = MAX_PAGE) -> IpBlockPage:
+        """Return some of all blocked networks, live or not."""
+        found, cursor = await self._page("Threats", "Blocks", after, limit)
+        return values.to_ip_block_page(found, cursor)
+
     async def signature(self, signature_id: bytes) -> AttackSignature | None:
         """Return one attack signature."""
         value = await self._value("Threats", "Signatures", signature_id)
         return None if value is None else values.to_signature(signature_id, value)
+
+    async def all_signatures(self, *, after: bytes | None = None, limit: int = MAX_PAGE) -> SignaturePage:
+        """Return some of all attack signatures."""
+        found, cursor = await self._page("Threats", "Signatures", after, limit)
+        return values.to_signature_page(found, cursor)
 
     async def balance(self, account: bytes) -> int:
         """Return the account's free balance in plancks."""
@@ -201,6 +222,16 @@ class SubstrateChain(Chain):
         )
         return [(values.to_account(account), value) for account, value in found]
 
+    async def _page(
+        self, pallet: str, item: str, after: bytes | None, limit: int
+    ) -> tuple[list[tuple[Any, Any]], bytes | None]:
+        """Return some of a map's entries behind a storage key, and the key to go on behind."""
+        size = max(1, min(limit, MAX_PAGE))
+        start = None if after is None else _hex(after)
+        return await self._at_finalized(
+            lambda client, head: _page_of(client, head, (pallet, item), start, size)
+        )
+
     async def _asked(self, method: str, *arguments: Any) -> Any:
         """Return what the runtime's `EmrApi` answers."""
         return await self._at_finalized(
@@ -209,6 +240,27 @@ class SubstrateChain(Chain):
 
     async def _at_finalized(self, read: Callable[[Any, str], T]) -> T:
         return await self._connection.run(lambda client: read(client, client.get_chain_finalised_head()))
+
+
+def _page_of(
+    client: Any, head: str, of: tuple[str, str], start: str | None, limit: int
+) -> tuple[list[tuple[Any, Any]], bytes | None]:
+    found = client.query_map(
+        *of,
+        [],
+        block_hash=head,
+        start_key=start,
+        page_size=limit,
+        max_results=limit,
+        ignore_decoding_errors=False,
+    )
+    entries = [(_plain(key), value.value) for key, value in found.records]
+    return entries, values.to_bytes(found.last_key) if len(entries) == limit else None
+
+
+def _plain(key: Any) -> Any:
+    """Return a map's key; of a double map both."""
+    return tuple(part.value for part in key) if isinstance(key, tuple) else key.value
 
 
 def _ask_runtime(client: Any, head: str, method: str, arguments: list[Any]) -> Any:

@@ -42,6 +42,8 @@ OFFER_AGAIN_AFTER: Final = 8
 #: A pool that takes in much at once may lose one, and all behind it wait. When the account's nonce has stood
 #: still for so many blocks, all is offered again: the next in turn would have been in one of them.
 STALLED_AFTER: Final = 3
+#: A chain that builds a block only when it is given something stands still when it loses what it was given.
+OFFER_AGAIN_AFTER_S: Final = 30.0
 #: A full pool has room again with the next block; one that stays full is more than this client's doing.
 POOL_FULL_TIMEOUT_S: Final = 30.0
 POOL_POLL_S: Final = 1.0
@@ -142,7 +144,7 @@ class SubstrateSubmitter(Submitter):
         """Send the first; tell whether the next nonce is the next one."""
         flight = left[0]
         flight.tries.append(one)
-        flight.offered_at, flight.breaks = one.born, self._connection.breaks
+        flight.offered(one.born, self._connection.breaks)
         try:
             await self._give(one.raw)
         except (ChainUnreachable, Unheard):
@@ -251,11 +253,12 @@ class SubstrateSubmitter(Submitter):
             raws = [one.raw for flight in doubtful for one in flight.tries]
             await self._connection.run(lambda client: flights.offer_again(client, raws), repeat=False)
             for flight in doubtful:
-                flight.offered_at, flight.breaks = height, breaks
+                flight.offered(height, breaks)
 
     def _seems_lost(self, flight: Flight, height: int) -> bool:
         waited, stalled = height - flight.offered_at, height - self._moved_at
-        return waited >= OFFER_AGAIN_AFTER or min(waited, stalled) >= STALLED_AFTER
+        silent = waited <= 0 and time.monotonic() - flight.offered_when >= OFFER_AGAIN_AFTER_S
+        return silent or waited >= OFFER_AGAIN_AFTER or min(waited, stalled) >= STALLED_AFTER
 
     async def _sign_again(self, dead: Sequence[Flight]) -> None:
         """Take the next nonces: somebody else has used those that these calls had."""

@@ -11,7 +11,7 @@ from caregrid.keys.hpke import (
 from caregrid.keys.identity import Identity, verify_signature
 from caregrid.keys.memory import MemoryKeyStore
 from caregrid.keys.passphrase_file import KdfCost
-from caregrid.keys.port import KeyStore
+from caregrid.keys.port import KeyStore, KeyVersion
 from caregrid.keys.ss58 import decode_account, encode_account
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Identity",
     "KdfCost",
     "KeyStore",
+    "KeyVersion",
     "MemoryKeyStore",
     "decode_account",
     "encode_account",

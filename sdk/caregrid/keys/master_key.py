@@ -3,67 +3,73 @@
 from __future__ import annotations
 
 import secrets
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from caregrid.errors import InputInvalid, WrongKey
-from caregrid.keys.port import KeyStore
-from caregrid.records import RECORD_ID_LEN
+from caregrid.errors import KeyVersionUnknown, WrongKey
+from caregrid.keys.envelope import DATA_KEY_LEN, context, header, require_data_key, split
+from caregrid.keys.port import KeyStore, KeyVersion
 
-MASTER_KEY_LEN: Final = 32
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_DATA_KEY_LEN: Final = 32
-_NONCE_LEN: Final = 12
-_TAG_LEN: Final = 16
-_CONTEXT: Final = b"caregrid/custodian-key/v1"
-_VERSION: Final = b"\x01"
-_WRAPPED_LEN: Final = len(_VERSION) + _NONCE_LEN + _DATA_KEY_LEN + _TAG_LEN
+    from caregrid.keys.keyring import Keyring
+
+NONCE_LEN: Final = 12
+BODY_LEN: Final = NONCE_LEN + DATA_KEY_LEN + 16
 
 
 class MasterKeyStore(KeyStore):
-    """AES-256-GCM with random nonces; a wrapped key is version || nonce || ciphertext || tag, 61 bytes.
+    """AES-256-GCM with random nonces; a wrapped key is header || nonce || ciphertext || tag.
 
-    Random 96-bit nonces allow 2^32 wraps under one master key (NIST SP 800-38D, 8.3).
+    That makes 61 bytes under version 1, else 65. Random 96-bit nonces allow 2^32 wraps under one version
+    (NIST SP 800-38D, 8.3).
     """
 
     blocks: ClassVar[bool] = False  #: one block of AES takes microseconds
 
-    def __init__(self, master_key: bytes) -> None:
-        self._aead = AESGCM(master_key)
+    def __init__(self, ring: Keyring) -> None:
+        self._held = _Held(ring)
 
     def wrap(self, record_id: bytes, data_key: bytes) -> bytes:
-        """Return the 32-byte data key wrapped, bound to its record id: 61 bytes, different each time.
-
-        Raises:
-            InputInvalid: data key or record id has the wrong length.
-        """
-        if len(data_key) != _DATA_KEY_LEN:
-            raise InputInvalid(f"a data key has {_DATA_KEY_LEN} bytes, not {len(data_key)}")
-        nonce = secrets.token_bytes(_NONCE_LEN)
-        return _VERSION + nonce + self._aead.encrypt(nonce, data_key, _context(record_id))
+        """Return the data key wrapped, different each time; see `KeyStore.wrap`."""
+        require_data_key(data_key)
+        bound, held = context(record_id), self._latest()
+        nonce = secrets.token_bytes(NONCE_LEN)
+        newest = held.ring.newest
+        return header(newest) + nonce + held.ciphers[newest].encrypt(nonce, data_key, bound)
 
     def unwrap(self, record_id: bytes, wrapped: bytes) -> bytes:
-        """Return the data key.
-
-        Raises:
-            WrongKey: wrapped by another master key, for another record, or altered.
-            InputInvalid: the record id has the wrong length.
-        """
-        context = _context(record_id)
-        if len(wrapped) != _WRAPPED_LEN or wrapped[:1] != _VERSION:
+        """Return the data key; see `KeyStore.unwrap`."""
+        bound, (version, body) = context(record_id), split(wrapped)
+        if len(body) != BODY_LEN:
             raise WrongKey
+        cipher = self._held.ciphers.get(version) or self._latest().ciphers.get(version)
+        if cipher is None:
+            raise KeyVersionUnknown
         try:
-            return self._aead.decrypt(wrapped[1 : 1 + _NONCE_LEN], wrapped[1 + _NONCE_LEN :], context)
+            return cipher.decrypt(body[:NONCE_LEN], body[NONCE_LEN:], bound)
         except InvalidTag as exc:
             raise WrongKey from exc
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
+    def versions(self) -> Sequence[KeyVersion]:
+        """Return what may be told of the versions; see `KeyStore.versions`."""
+        return [each.version for each in self._latest().ring.keys]
+
+    def _take(self, ring: Keyring) -> None:
+        self._held = _Held(ring)
+
+    def _latest(self) -> _Held:
+        # Where others may change the key ring, this looks whether they did.
+        return self._held
 
 
-def _context(record_id: bytes) -> bytes:
-    if len(record_id) != RECORD_ID_LEN:
-        raise InputInvalid(f"a record id has {RECORD_ID_LEN} bytes, not {len(record_id)}")
-    return _CONTEXT + record_id
+class _Held:
+    # Replaced as a whole: threads that are at work go on with what they began with.
+    __slots__ = ("ciphers", "ring")
+
+    def __init__(self, ring: Keyring) -> None:
+        self.ring = ring
+        self.ciphers = {each.number: AESGCM(each.secret) for each in ring.keys}

@@ -10,15 +10,16 @@ import json
 import os
 import secrets
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from caregrid.disk import sync_folder
+from caregrid.disk import replacing, sync_folder
 from caregrid.errors import InputInvalid, InputMissing, KeyStoreLocked
+from caregrid.keys.secret_file import require_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +64,43 @@ class KdfCost:
 DEFAULT_COST: Final = KdfCost()
 
 
-def write_new(path: Path, passphrase: str, secret: bytes, *, purpose: str, cost: KdfCost) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unlocked:
+    """A file whose passphrase was given: reads and replaces its secret without asking for it again."""
+
+    path: Path
+    purpose: str
+    _kdf: dict[str, Any] = field(repr=False)
+    _key: bytes = field(repr=False)
+
+    def read(self) -> bytes:
+        """Return the secret as the file has it now.
+
+        Raises:
+            KeyStoreLocked: the passphrase was changed meanwhile, or the file damaged or unreadable.
+            InputMissing: the file is gone.
+        """
+        head = _load(self.path, self.purpose)
+        if head.get("kdf") != self._kdf:
+            raise KeyStoreLocked("the key file has another passphrase now; start again to open it with that")
+        return _opened(head, self._key)
+
+    def replace(self, secret: bytes) -> None:
+        """Put a secret in the place of the other; a crash or a full disk leaves either, whole.
+
+        Raises:
+            DiskLow: there is no room; the file is as it was.
+            InputInvalid: the file cannot be written.
+        """
+        content = _sealed(secret, self.purpose, self._kdf, self._key)
+        try:
+            with replacing(self.path) as file:
+                file.write(content)
+        except OSError as exc:
+            raise InputInvalid(f"the key file cannot be written ({exc.strerror}); check its folder") from exc
+
+
+def write_new(path: Path, passphrase: str, secret: bytes, *, purpose: str, cost: KdfCost) -> Unlocked:
     """Seal a secret into a new file, readable by its owner only; it appears whole, on disk, or not at all.
 
     Raises:
@@ -71,39 +108,60 @@ def write_new(path: Path, passphrase: str, secret: bytes, *, purpose: str, cost:
     """
     if len(passphrase) < MIN_PASSPHRASE_LENGTH:
         raise InputInvalid(f"choose a passphrase of at least {MIN_PASSPHRASE_LENGTH} characters")
-    salt, nonce = secrets.token_bytes(_SALT_LEN), secrets.token_bytes(_NONCE_LEN)
-    head = {
-        "version": _VERSION,
-        "purpose": purpose,
-        "kdf": {"name": _KDF, "salt": salt.hex(), **asdict(cost)},
-        "cipher": _CIPHER,
-        "nonce": nonce.hex(),
-    }
-    sealed = AESGCM(_derive(passphrase, salt, cost)).encrypt(nonce, secret, _canonical(head))
-    _write_once(path, json.dumps({**head, "ciphertext": sealed.hex()}, indent=2).encode() + b"\n")
+    salt = secrets.token_bytes(_SALT_LEN)
+    kdf = {"name": _KDF, "salt": salt.hex(), **asdict(cost)}
+    key = _derive(passphrase, salt, cost)
+    _write_once(path, _sealed(secret, purpose, kdf, key))
+    return Unlocked(path=path, purpose=purpose, _kdf=kdf, _key=key)
 
 
 def read(path: Path, passphrase: str, *, purpose: str) -> bytes:
     """Return the secret of a file that `write_new` made for the same purpose.
 
     Raises:
-        KeyStoreLocked: the passphrase is wrong, or the file damaged, of another purpose or unreadable.
+        KeyStoreLocked: the passphrase is wrong, or the file damaged, of another purpose, unreadable, or
+            readable by others.
         InputMissing: there is no such file.
     """
-    head = _load(path)
-    if head.get("purpose") != purpose:
-        raise KeyStoreLocked("this key file was made for something else; check which file is configured")
+    return unlock(path, passphrase, purpose=purpose)[1]
+
+
+def unlock(path: Path, passphrase: str, *, purpose: str) -> tuple[Unlocked, bytes]:
+    """Return the file, unlocked, and its secret; otherwise as `read`."""
+    head = _load(path, purpose)
+    try:
+        kdf = head["kdf"]
+        key = _derive(passphrase, *_kdf_of(head))
+    except (InputInvalid, KeyError, TypeError, ValueError) as exc:
+        raise KeyStoreLocked from exc
+    return Unlocked(path=path, purpose=purpose, _kdf=kdf, _key=key), _opened(head, key)
+
+
+def _sealed(secret: bytes, purpose: str, kdf: dict[str, Any], key: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE_LEN)
+    head = {
+        "version": _VERSION,
+        "purpose": purpose,
+        "kdf": kdf,
+        "cipher": _CIPHER,
+        "nonce": nonce.hex(),
+    }
+    sealed = AESGCM(key).encrypt(nonce, secret, _canonical(head))
+    return json.dumps({**head, "ciphertext": sealed.hex()}, indent=2).encode() + b"\n"
+
+
+def _opened(head: dict[str, Any], key: bytes) -> bytes:
     try:
         sealed, nonce = bytes.fromhex(head.pop("ciphertext")), bytes.fromhex(head["nonce"])
-        key = _derive(passphrase, *_kdf_of(head))
         return AESGCM(key).decrypt(nonce, sealed, _canonical(head))
-    except (InvalidTag, InputInvalid, KeyError, TypeError, ValueError) as exc:
+    except (InvalidTag, KeyError, TypeError, ValueError) as exc:
         raise KeyStoreLocked from exc
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path, purpose: str) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
+            require_private(file, path)
             head = json.loads(file.read(MAX_FILE_BYTES))
     except FileNotFoundError as exc:
         raise InputMissing from exc
@@ -111,6 +169,8 @@ def _load(path: Path) -> dict[str, Any]:
         raise KeyStoreLocked from exc
     if not isinstance(head, dict) or head.get("version") != _VERSION or head.get("cipher") != _CIPHER:
         raise KeyStoreLocked
+    if head.get("purpose") != purpose:
+        raise KeyStoreLocked("this key file was made for something else; check which file is configured")
     return head
 
 

@@ -11,7 +11,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from caregrid.errors import InputInvalid, InputTooLarge, SealBroken
+from caregrid.errors import (
+    InputInvalid,
+    InputTooLarge,
+    SealBroken,
+    SealForeign,
+    SealFormatUnknown,
+    SealTruncated,
+)
 from caregrid.records import RECORD_ID_LEN
 from caregrid.sealed.layout import FORMAT_V1, HEADER_LEN, MAX_SEGMENTS, NONCE_PREFIX_LEN, SALT_LEN, TAG_LEN
 
@@ -38,11 +45,14 @@ class Header:
         """Read a header from the first 40 bytes of a sealed record.
 
         Raises:
-            SealBroken: this is not a header.
+            SealTruncated: there are fewer than 40.
+            SealFormatUnknown: they are no header of format v1.
         """
         raw = bytes(memoryview(data)[:HEADER_LEN])
-        if len(raw) < HEADER_LEN or raw[0] != HEADER_LEN:
-            raise SealBroken
+        if raw and raw[0] != HEADER_LEN:
+            raise SealFormatUnknown
+        if len(raw) < HEADER_LEN:
+            raise SealTruncated
         return cls(raw[1 : 1 + SALT_LEN], raw[1 + SALT_LEN :])
 
     def to_bytes(self) -> bytes:
@@ -59,9 +69,9 @@ class SegmentCipher:
 
     def __init__(self, data_key: bytes, record_id: bytes, header: Header) -> None:
         require_key_and_id(data_key, record_id)
-        derivation = HKDF(algorithm=SHA256(), length=DATA_KEY_LEN, salt=header.salt, info=record_id)
-        self._aead = AESGCM(derivation.derive(data_key))
+        self._aead = AESGCM(hkdf_sha256(data_key, header.salt, record_id, DATA_KEY_LEN))
         self._nonce_prefix = header.nonce_prefix
+        self._key_proved = False
 
     def seal(self, index: int, plain: Buffer, *, last: bool) -> bytes:
         """Return one segment's ciphertext and tag."""
@@ -71,20 +81,39 @@ class SegmentCipher:
         """Return one segment's plaintext.
 
         Raises:
-            SealBroken: altered, elsewhere in the record, of another record, or under another key.
+            SealForeign: no segment has opened so far, so key or record id may be another record's.
+            SealTruncated: it is no whole segment, or not the record's last one though it should be.
+            SealBroken: altered, or elsewhere in the record.
         """
         # Only a whole record may be empty: a sealer never leaves an empty segment after a full one.
-        if index > 0 and memoryview(sealed).nbytes <= TAG_LEN:
-            raise SealBroken
+        if memoryview(sealed).nbytes < TAG_LEN + (index > 0):
+            raise SealTruncated
+        plain = self._decrypt(index, sealed, last=last)
+        if plain is None:
+            raise self._fault(index, sealed, last=last)
+        self._key_proved = True
+        return plain
+
+    def _decrypt(self, index: int, sealed: Buffer, *, last: bool) -> bytes | None:
         try:
             return self._aead.decrypt(self._nonce(index, last=last), sealed, None)
-        except InvalidTag as exc:
-            raise SealBroken from exc
+        except InvalidTag:
+            return None
+
+    def _fault(self, index: int, sealed: Buffer, *, last: bool) -> SealBroken:
+        if self._decrypt(index, sealed, last=not last) is not None:
+            return SealTruncated() if last else SealBroken()
+        return SealBroken() if self._key_proved else SealForeign()
 
     def _nonce(self, index: int, *, last: bool) -> bytes:
         if index >= MAX_SEGMENTS:
             raise InputTooLarge(limit=FORMAT_V1.max_plain_length)
         return self._nonce_prefix + index.to_bytes(4, "big") + bytes([last])
+
+
+def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    """Return so many bytes derived by HKDF-SHA256 (RFC 5869)."""
+    return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(secret)
 
 
 def require_key_and_id(data_key: bytes, record_id: bytes) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from caregrid.disk import replacing
+from caregrid.disk import full_disk_named, replacing
 from caregrid.errors import InputInvalid, InputMissing
-from caregrid.sealed.layout import SEGMENT_SIZE
-from caregrid.sealed.stream import Opener, Sealer
+from caregrid.sealed.chunks import Reader, open_chunks, read_chunks, seal_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,52 +24,77 @@ class SealedFile:
     digest: bytes  #: SHA-256 of the sealed bytes
 
 
-def seal_file(data_key: bytes, record_id: bytes, source: Path, target: Path) -> SealedFile:
-    """Seal one file into another, in constant memory; `target` appears whole, on disk, or not at all.
+class Writer(Protocol):
+    """A file, socket or pipe opened for writing bytes; it may take fewer than it is given."""
 
-    A `target` that exists is replaced.
+    def write(self, data: bytes, /) -> int | None:
+        """Take bytes and return how many; None when it is set not to block and has no room right now."""
+
+
+def seal_file(data_key: bytes, record_id: bytes, source: Path | Reader, target: Path | Writer) -> SealedFile:
+    """Seal one file into another, in constant memory.
+
+    A path as `target` appears whole, on disk, or not at all; an existing one is replaced. An open file as
+    `source` or `target` is read from, or written to, where it stands, and stays open; after an error, what
+    was written is to be dropped by whoever opened it.
 
     Raises:
         InputMissing: `source` does not exist.
         InputInvalid: `source` is no readable file, or a key or id has the wrong length.
-        DiskLow: `target` does not fit; nothing is left behind.
+        DiskLow: `target` does not fit; of a path, nothing is left behind.
     """
-    sealer, digest, length = Sealer(data_key, record_id), hashlib.sha256(), 0
-    with _reading(source) as plain, replacing(target) as out:
-        for sealed in _through(sealer, plain):
+    digest, length = hashlib.sha256(), 0
+    with _reading(source) as plain, _writing(target) as out:
+        for sealed in seal_chunks(data_key, record_id, read_chunks(plain)):
             digest.update(sealed)
-            length += out.write(sealed)
+            length += _write_all(out, sealed)
     return SealedFile(length=length, digest=digest.digest())
 
 
-def open_file(data_key: bytes, record_id: bytes, source: Path, target: Path) -> int:
+def open_file(data_key: bytes, record_id: bytes, source: Path | Reader, target: Path | Writer) -> int:
     """Open a sealed file into another, in constant memory; return the plaintext's length.
 
-    `target`, readable by its owner only, appears when the whole record has proved authentic, or not at all.
+    A path as `target`, readable by its owner only, appears when the whole record has proved authentic, or
+    not at all. An open file as `target` is given authentic bytes only, but after an error not all of them:
+    whoever opened it drops them. Open files stay open.
 
     Raises:
         SealBroken: the record is cut, altered, of another id, or sealed with another key.
         InputMissing: `source` does not exist.
         InputInvalid: `source` is no readable file, or a key or id has the wrong length.
-        DiskLow: `target` does not fit; nothing is left behind.
+        DiskLow: `target` does not fit; of a path, nothing is left behind.
     """
-    opener, length = Opener(data_key, record_id), 0
-    with _reading(source) as sealed, replacing(target) as out:
-        for plain in _through(opener, sealed):
-            length += out.write(plain)
-    return length
+    with _reading(source) as sealed, _writing(target) as out:
+        return sum(_write_all(out, plain) for plain in open_chunks(data_key, record_id, read_chunks(sealed)))
 
 
-def _through(stream: Sealer | Opener, file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(SEGMENT_SIZE):
-        yield stream.update(chunk)
-    yield stream.finish()
+def _write_all(out: Writer, data: bytes) -> int:
+    rest = data
+    with full_disk_named():
+        while rest:
+            taken = out.write(rest)
+            if taken is None:
+                raise InputInvalid("the target takes no bytes right now; pass one that blocks until it does")
+            rest = rest[taken:]
+    return len(data)
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
+def _writing(target: Path | Writer) -> Iterator[Writer]:
+    if isinstance(target, Path):
+        with replacing(target) as file:
+            yield file
+    else:
+        yield target
+
+
+@contextmanager
+def _reading(source: Path | Reader) -> Iterator[Reader]:
+    if not isinstance(source, Path):
+        yield source
+        return
     try:
-        file = path.open("rb", buffering=0)
+        file = source.open("rb", buffering=0)
     except FileNotFoundError as exc:
         raise InputMissing from exc
     except OSError as exc:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from caregrid.errors import InputInvalid, SealBroken
+from caregrid.errors import InputInvalid, SealBroken, SealTruncated
 from caregrid.sealed.cipher import Header, SegmentCipher
 from caregrid.sealed.layout import FORMAT_V1, HEADER_LEN, Layout
+from caregrid.sealed.stream import Cutter
 
 if TYPE_CHECKING:
     from cryptography.utils import Buffer
@@ -49,6 +50,11 @@ def sealed_range(sealed_length: int, offset: int, length: int, *, _layout: Layou
     )
 
 
+def empty_record(sealed_length: int) -> SealedRange:
+    """Return the range of a record without content, of which there is still a seal to check."""
+    return SealedRange(start=0, length=sealed_length, first_segment=0, last_segment=0, skip=0, take=0)
+
+
 def open_range(
     data_key: bytes,
     record_id: bytes,
@@ -65,13 +71,69 @@ def open_range(
     Raises:
         SealBroken: header or segments are cut, altered, from elsewhere, or under another key.
     """
-    cipher = SegmentCipher(data_key, record_id, Header.parse(header))
-    view = memoryview(sealed).cast("B")
-    if len(view) != wanted.length:
-        raise SealBroken
-    plain = bytearray()
-    for begin in range(0, wanted.length, _layout.segment_size):
-        index = wanted.first_segment + begin // _layout.segment_size
-        body = view[begin + (HEADER_LEN if index == 0 else 0) : begin + _layout.segment_size]
-        plain += cipher.open(index, body, last=index == wanted.last_segment)
-    return bytes(plain[wanted.skip : wanted.skip + wanted.take])
+    opener = RangeOpener(data_key, record_id, wanted, header, _layout=_layout)
+    return opener.update(sealed) + opener.finish()
+
+
+class RangeOpener:
+    """Opens a range as its sealed bytes arrive; holds at most one segment back.
+
+    Everything returned is authentic and at its place. After `SealBroken` the opener stays broken. Without
+    `header`, the range must begin at the record's start, where the header is.
+    """
+
+    def __init__(
+        self,
+        data_key: bytes,
+        record_id: bytes,
+        wanted: SealedRange,
+        header: Buffer | None = None,
+        *,
+        _layout: Layout = FORMAT_V1,
+    ) -> None:
+        self._key_and_id = (data_key, record_id)
+        self._cipher = None if header is None else SegmentCipher(data_key, record_id, Header.parse(header))
+        self._cutter = Cutter(first=_layout.segment_size, other=_layout.segment_size)
+        self._index, self._last = wanted.first_segment, wanted.last_segment
+        self._due, self._skip, self._take = wanted.length, wanted.skip, wanted.take
+        self._broken = False
+
+    def update(self, chunk: Buffer) -> bytes:
+        """Take more of the sealed bytes; return the plaintext that is ready, perhaps none.
+
+        Raises:
+            SealBroken: they are altered, too many, or not those of this range.
+        """
+        self._due -= memoryview(chunk).nbytes
+        if self._due < 0 or self._broken:
+            self._broken = True
+            raise SealBroken
+        return b"".join([self._open(piece) for piece in self._cutter.feed(chunk)])
+
+    def finish(self) -> bytes:
+        """Return the rest of the plaintext.
+
+        Raises:
+            SealBroken: as `update`; as SealTruncated, when bytes are missing.
+        """
+        if self._broken:
+            raise SealBroken
+        if self._due:
+            raise SealTruncated
+        return self._open(self._cutter.rest())
+
+    def _open(self, segment: Buffer) -> bytes:
+        try:
+            plain = self._decrypt(memoryview(segment))
+        except SealBroken:
+            self._broken = True
+            raise
+        wanted = plain[self._skip : self._skip + self._take]
+        self._index, self._skip, self._take = self._index + 1, 0, self._take - len(wanted)
+        return wanted
+
+    def _decrypt(self, segment: memoryview) -> bytes:
+        if self._cipher is None:
+            self._cipher = SegmentCipher(*self._key_and_id, Header.parse(segment))
+        body = segment[HEADER_LEN:] if self._index == 0 else segment
+        return self._cipher.open(self._index, body, last=self._index == self._last)

@@ -29,7 +29,7 @@ class Sealer:
     def __init__(self, data_key: bytes, record_id: bytes, *, _layout: Layout = FORMAT_V1) -> None:
         header = Header.random()
         self._cipher = SegmentCipher(data_key, record_id, header)
-        self._cutter = _Cutter(first=_layout.plain_size - HEADER_LEN, other=_layout.plain_size)
+        self._cutter = Cutter(first=_layout.plain_size - HEADER_LEN, other=_layout.plain_size)
         self._unsent_header = header.to_bytes()
         self._index = 0
         self._finished = False
@@ -76,7 +76,7 @@ class Opener:
         require_key_and_id(data_key, record_id)
         self._key_and_id = (data_key, record_id)
         self._cipher: SegmentCipher | None = None
-        self._cutter = _Cutter(first=_layout.segment_size, other=_layout.segment_size)
+        self._cutter = Cutter(first=_layout.segment_size, other=_layout.segment_size)
         self._index = 0
         self._closed_by: type[Exception] | None = None
 
@@ -143,7 +143,7 @@ def open_sealed(data_key: bytes, record_id: bytes, sealed: Buffer) -> bytes:
     return opener.update(sealed) + opener.finish()
 
 
-class _Cutter:
+class Cutter:
     """Cuts a stream into pieces of fixed size, holding back what may turn out to be the last one."""
 
     def __init__(self, *, first: int, other: int) -> None:

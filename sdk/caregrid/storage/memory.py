@@ -131,8 +131,14 @@ class MemoryObjectStore(ObjectStore):
     async def territory(self) -> Territory | None:
         """Return a territory of 1 TiB that does not end; see `ObjectStore.territory`."""
         used = sum(map(_space_of, self._objects.values()))
-        space = {"total": _SPACE, "used": used, "remaining": max(0, _SPACE - used)}
-        return Territory(name="memory", state=TerritoryState.ACTIVE, deadline=None, **space)
+        return Territory(
+            name="memory",
+            total=_SPACE,
+            used=used,
+            remaining=max(0, _SPACE - used),
+            state=TerritoryState.ACTIVE,
+            deadline=None,
+        )
 
     async def close(self) -> None:
         """Forget every object."""

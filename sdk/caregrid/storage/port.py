@@ -35,6 +35,7 @@ class ObjectStat:
     object_id: bytes
     size: int  #: unpadded bytes
     placement: Placement | None = None  #: None where the network does not tell; stock DeOSS does not
+    restoring: int | None = None  #: lost fragments that it has ordered to be restored; None where untold
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +84,7 @@ class NodeState:
     bytes_limit: int | None
     fragments: int | None
     corrupt: int | None  #: fragments that it found damaged and set aside
+    draining: bool = False  #: it gets no more fragments, and those that it has move to others
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -58,6 +58,7 @@ class Territory:
     remaining: int
     state: TerritoryState
     deadline: datetime | None  #: aware; None where it does not end
+    unlimited: bool = False  #: the network requires none: nothing is refused for want of space or time
 
     def __post_init__(self) -> None:
         if min(self.total, self.used, self.remaining) < 0:
@@ -67,6 +68,8 @@ class Territory:
 
     def warnings(self, now: datetime, limits: TerritoryLimits | None = None) -> tuple[TerritoryWarning, ...]:
         """Return what there is to warn of at this time, the most urgent first; empty when all is well."""
+        if self.unlimited:
+            return ()
         limits = limits or TerritoryLimits()
         found = (self._of_state(), self._of_expiry(now, limits), self._of_space(limits))
         return tuple(each for each in found if each is not None)

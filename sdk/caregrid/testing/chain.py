@@ -29,12 +29,14 @@ if TYPE_CHECKING:
         GrantCursor,
         GrantPage,
         IpBlock,
+        IpBlockPage,
         IpNet,
         Organisation,
         Patient,
         RecordPage,
         RecordView,
         Scope,
+        SignaturePage,
         StoredObject,
     )
 
@@ -138,6 +140,12 @@ class MemoryChain(Chain):
         entry = self._state.records.get(record_id)
         return entry if isinstance(entry, Tombstone) else None
 
+    async def tombstones(self, record_ids: Sequence[bytes]) -> dict[bytes, Tombstone]:
+        """Return what is left of those of the given records that were erased."""
+        self._require_reachable()
+        found = {record_id: self._state.records.get(record_id) for record_id in record_ids}
+        return {record_id: entry for record_id, entry in found.items() if isinstance(entry, Tombstone)}
+
     async def record_view(self, record_id: bytes) -> RecordView | None:
         """Return what stands under an id."""
         self._require_reachable()
@@ -219,10 +227,20 @@ class MemoryChain(Chain):
         self._require_reachable()
         return [entry for (of, _), entry in self._state.ip_blocks.items() if of == net]
 
+    async def all_ip_blocks(self, *, after: bytes | None = None, limit: int = MAX_PAGE) -> IpBlockPage:
+        """Return some of all blocked networks, live or not."""
+        self._require_reachable()
+        return rules.queries.all_ip_blocks(self._state, after, limit)
+
     async def signature(self, signature_id: bytes) -> AttackSignature | None:
         """Return one attack signature."""
         self._require_reachable()
         return self._state.signatures.get(signature_id)
+
+    async def all_signatures(self, *, after: bytes | None = None, limit: int = MAX_PAGE) -> SignaturePage:
+        """Return some of all attack signatures."""
+        self._require_reachable()
+        return rules.queries.all_signatures(self._state, after, limit)
 
     async def balance(self, account: bytes) -> int:
         """Return what `endow` and transfers left the account."""

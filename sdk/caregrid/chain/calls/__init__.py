@@ -29,7 +29,7 @@ from caregrid.chain.calls.parties import (
     set_encryption_key,
     set_operators,
 )
-from caregrid.chain.calls.records import erase_record, store_emr, store_emr_batch
+from caregrid.chain.calls.records import erase_record, move_records, store_emr, store_emr_batch
 from caregrid.chain.calls.storage import commit_proof, report_integrity, report_storage_health
 from caregrid.chain.calls.threats import (
     block_ip,
@@ -55,6 +55,7 @@ __all__ = [
     "deny_request",
     "erase_record",
     "grant_access",
+    "move_records",
     "offer_patient",
     "open_emergency_access",
     "proxy",

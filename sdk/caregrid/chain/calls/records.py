@@ -39,6 +39,22 @@ def store_emr_batch(organisation: bytes, entry: ObjectEntry, records: Sequence[R
     )
 
 
+def move_records(organisation: bytes, entry: ObjectEntry, records: Sequence[RecordEntry]) -> Call:
+    """Say that up to `MAX_BATCH` anchored records lie in another object now, sealed anew or not.
+
+    The chain leaves out those it cannot move: `RecordInPlace` for one that stands so already.
+    """
+    return Call(
+        pallet="Emr",
+        function="move_records",
+        params={
+            "organisation": params.account("organisation", organisation),
+            "object": params.stored_object(entry),
+            "records": [params.record(record) for record in params.batch("records", records)],
+        },
+    )
+
+
 def erase_record(organisation: bytes, record_id: bytes) -> Call:
     """Erase a record and every grant on it; its id is never used again."""
     return Call(

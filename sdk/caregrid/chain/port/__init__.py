@@ -45,9 +45,12 @@ from caregrid.chain.port.threats import (
     AttackSignature,
     BlockReason,
     IpBlock,
+    IpBlockPage,
     IpNet,
     Severity,
     SignatureFormat,
+    SignaturePage,
+    network_of,
 )
 
 __all__ = [
@@ -77,6 +80,7 @@ __all__ = [
     "Integrity",
     "IntegrityReport",
     "IpBlock",
+    "IpBlockPage",
     "IpNet",
     "KeyDelivery",
     "KeyState",
@@ -96,8 +100,10 @@ __all__ = [
     "Scope",
     "Severity",
     "SignatureFormat",
+    "SignaturePage",
     "StorageHealth",
     "StoredObject",
     "Submitter",
     "Tombstone",
+    "network_of",
 ]

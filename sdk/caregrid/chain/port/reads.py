@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from caregrid.chain.port.blocks import BlockRef, FinalizedBlock
     from caregrid.chain.port.parties import EncryptionKey, Organisation, Patient
     from caregrid.chain.port.records import Record, RecordPage, RecordView, StoredObject, Tombstone
-    from caregrid.chain.port.threats import AttackSignature, IpBlock, IpNet
+    from caregrid.chain.port.threats import AttackSignature, IpBlock, IpBlockPage, IpNet, SignaturePage
 
 
 class Chain(ABC):
@@ -61,6 +61,10 @@ class Chain(ABC):
     @abstractmethod
     async def tombstone(self, record_id: bytes) -> Tombstone | None:
         """Return what is left of an erased record, or None when it was never erased."""
+
+    @abstractmethod
+    async def tombstones(self, record_ids: Sequence[bytes]) -> dict[bytes, Tombstone]:
+        """Return what is left of those of the given records that were erased, in one round trip."""
 
     @abstractmethod
     async def record_view(self, record_id: bytes) -> RecordView | None:
@@ -129,8 +133,16 @@ class Chain(ABC):
         """Return every organisation's block of exactly this network, live or not."""
 
     @abstractmethod
+    async def all_ip_blocks(self, *, after: bytes | None = None, limit: int = MAX_PAGE) -> IpBlockPage:
+        """Return some of all blocked networks, live or not; each page is read at the head of its time."""
+
+    @abstractmethod
     async def signature(self, signature_id: bytes) -> AttackSignature | None:
         """Return one attack signature."""
+
+    @abstractmethod
+    async def all_signatures(self, *, after: bytes | None = None, limit: int = MAX_PAGE) -> SignaturePage:
+        """Return some of all attack signatures; each page is read at the head of its time."""
 
     @abstractmethod
     async def balance(self, account: bytes) -> int:

@@ -61,8 +61,8 @@ class StoredObject:
 
     entry: ObjectEntry
     custodian: bytes
-    anchored_records: int  #: anchored and not erased
-    erased_records: int
+    anchored_records: int  #: anchored, and neither erased nor moved elsewhere
+    erased_records: int  #: erased, or moved elsewhere
     stored_at: int  #: block of its first record
     proof: ProofCommitment | None
     health: StorageHealth | None  #: the last report

@@ -27,6 +27,20 @@ class AuditOutcome(StrEnum):
     CONTAINED = "Contained"  #: no answer in time; the node will be asked the same again
     UNKNOWN = "Unknown"  #: no verdict, for a reason on the asking side
 
+    @property
+    def severity(self) -> int:
+        """0 of what passed, and the more the worse it is for what was asked for."""
+        return _BEST_FIRST.index(self)
+
+
+_BEST_FIRST: Final = (
+    AuditOutcome.PASSED,
+    AuditOutcome.UNKNOWN,
+    AuditOutcome.CONTAINED,
+    AuditOutcome.OFFLINE,
+    AuditOutcome.FAILED,
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProofCommitment:

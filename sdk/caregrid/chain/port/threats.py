@@ -5,9 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 #: A network in CIDR notation; without host bits, so that it has one spelling.
 IpNet = IPv4Network | IPv6Network
+
+
+def network_of(value: Mapping[str, Any]) -> IpNet:
+    """Return a network from the runtime's enum, as an event's field holds it."""
+    [(version, fields)] = value.items()
+    kind: type[IpNet] = IPv4Network if version == "V4" else IPv6Network
+    return kind((fields["address"], fields["prefix"]))
 
 
 class BlockReason(StrEnum):
@@ -63,3 +74,19 @@ class AttackSignature:
     severity: Severity
     pattern: bytes  #: the text, as UTF-8 unless its author chose otherwise
     registered_at: int  #: block number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IpBlockPage:
+    """Some of the blocked networks, in the order of the chain's storage keys."""
+
+    items: Sequence[IpBlock]
+    next: bytes | None  #: `after` of the next page; None at the end
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignaturePage:
+    """Some of the attack signatures, in the order of the chain's storage keys."""
+
+    items: Sequence[AttackSignature]
+    next: bytes | None  #: `after` of the next page; None at the end

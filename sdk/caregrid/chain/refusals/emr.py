@@ -26,7 +26,7 @@ class NotOperator(EmrRefusal):
     """The signer is neither the organisation nor one of its operators."""
 
 
-class NotEmergencyMember(EmrRefusal):
+class NotEmergencyMember(errors.AccessRefused, EmrRefusal):
     """The signer is not in the emergency role of the patient's organisation."""
 
 
@@ -38,7 +38,7 @@ class PatientUnknown(errors.PatientUnknown, EmrRefusal):
     """No patient of this organisation has this id; register him first."""
 
 
-class NotController(EmrRefusal):
+class NotController(errors.AccessRefused, EmrRefusal):
     """Only the patient's controller may do this."""
 
 
@@ -54,7 +54,7 @@ class RecordUnknown(errors.RecordUnknown, EmrRefusal):
     """No record has this id."""
 
 
-class RecordErased(EmrRefusal):
+class RecordErased(errors.RecordErased, EmrRefusal):
     """The record with this id was erased; an id is never used again."""
 
 
@@ -145,3 +145,13 @@ class ReportInvalid(EmrRefusal):
 
 class DepositUnpayable(EmrRefusal):
     """The account that pays has too few free tokens for the deposit."""
+
+
+class RecordInPlace(EmrRefusal):
+    """The record stands at this place already; nothing is to be moved."""
+
+
+class RecordMismatch(EmrRefusal):
+    """The record is anchored for another patient, in another format, or elsewhere in this object,
+    whose bytes never change.
+    """  # noqa: D205 - the pallet's words

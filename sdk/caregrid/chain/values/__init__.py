@@ -19,7 +19,13 @@ from caregrid.chain.values.records import (
     to_record_view,
     to_tombstone,
 )
-from caregrid.chain.values.threats import to_ip_block, to_signature
+from caregrid.chain.values.threats import (
+    to_ip_block,
+    to_ip_block_page,
+    to_network,
+    to_signature,
+    to_signature_page,
+)
 
 __all__ = [
     "to_account",
@@ -30,6 +36,8 @@ __all__ = [
     "to_grant_page",
     "to_grant_view",
     "to_ip_block",
+    "to_ip_block_page",
+    "to_network",
     "to_object",
     "to_organisation",
     "to_patient",
@@ -39,5 +47,6 @@ __all__ = [
     "to_request",
     "to_scope",
     "to_signature",
+    "to_signature_page",
     "to_tombstone",
 ]

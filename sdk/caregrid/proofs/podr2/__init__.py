@@ -15,19 +15,21 @@ does not import it.
 """
 
 from caregrid.proofs.podr2.batch import MAX_CLAIMS, Claim, verify_batch
-from caregrid.proofs.podr2.challenges import MIXED_BLOCKS, Challenge, Origin, derive
+from caregrid.proofs.podr2.challenges import MAX_CHALLENGE_LEN, MIXED_BLOCKS, Challenge, Origin, derive
 from caregrid.proofs.podr2.detection import DEFAULT_COUNT, blocks_needed, detection
 from caregrid.proofs.podr2.keys import SEED_LEN, PublicKey, SecretKey, keygen
 from caregrid.proofs.podr2.proving import accepts_tags, check_proof, prove, tag, verify
-from caregrid.proofs.podr2.scheme import BLOCK_LEN, BLOCKS, FRAGMENT_LEN, Scheme
+from caregrid.proofs.podr2.scheme import BLOCK_LEN, BLOCKS, FRAGMENT_LEN, PUBLIC_KEY_LEN, Scheme
 
 __all__ = [
     "BLOCKS",
     "BLOCK_LEN",
     "DEFAULT_COUNT",
     "FRAGMENT_LEN",
+    "MAX_CHALLENGE_LEN",
     "MAX_CLAIMS",
     "MIXED_BLOCKS",
+    "PUBLIC_KEY_LEN",
     "SEED_LEN",
     "Challenge",
     "Claim",

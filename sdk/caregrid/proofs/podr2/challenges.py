@@ -19,7 +19,7 @@ import caregrid_native as native
 
 from caregrid.errors import InputInvalid
 from caregrid.proofs.podr2.detection import DEFAULT_COUNT
-from caregrid.proofs.podr2.scheme import refusing
+from caregrid.proofs.podr2.scheme import BLOCKS, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,8 @@ _DOMAIN: Final = b"caregrid/podr2/v1/seed"
 _NUMBERS: Final = struct.Struct("<QQH")
 _HEAD: Final = struct.Struct("<BH")
 _PAIR: Final = struct.Struct("<H16s")
+#: Bytes of a challenge that asks for all of a fragment's blocks.
+MAX_CHALLENGE_LEN: Final = _HEAD.size + BLOCKS * _PAIR.size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 BLOCKS: Final = 1024
 BLOCK_LEN: Final = 8192
 FRAGMENT_LEN: Final = BLOCKS * BLOCK_LEN
+#: Bytes of an encoded public key.
+PUBLIC_KEY_LEN: Final = 12_817
 
 
 class Scheme(StrEnum):

@@ -86,6 +86,7 @@ def territory(data: Any) -> Territory:
             name=_name(data["name"]),
             state=TerritoryState(data["state"]),
             deadline=None if ends is None else datetime.fromtimestamp(_number(ends), UTC),
+            unlimited=_flag(data.get("unlimited", False)),
             **space,
         )
 
@@ -125,8 +126,15 @@ def _entry(told: Any) -> StoredEntry:
 
 def _node(told: Any) -> NodeState:
     names = ("bytes_free", "bytes_used", "bytes_limit", "fragments", "corrupt")
-    numbers = {name: None if told.get(name) is None else _number(told[name]) for name in names}
-    return NodeState(node=_name(told["node"]), living=_flag(told["living"]), **numbers)
+    numbers: dict[str, Any] = {
+        name: None if told.get(name) is None else _number(told[name]) for name in names
+    }
+    return NodeState(
+        node=_name(told["node"]),
+        living=_flag(told["living"]),
+        draining=_flag(told.get("draining", False)),
+        **numbers,
+    )
 
 
 def _list(told: Any) -> list[Any]:

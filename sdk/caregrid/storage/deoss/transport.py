@@ -94,7 +94,7 @@ class Transport:
 
 async def data_of(response: aiohttp.ClientResponse, limit: int = envelope.MAX_ENVELOPE_SIZE) -> Any:
     """Return the data of a successful answer; raise the error that another one stands for."""
-    answer = envelope.parse(await _limited_body(response, limit))
+    answer = envelope.parse(await limited_body(response, limit))
     if response.status != OK or answer is None or answer.code != OK:
         raise envelope.error_of(response.status, answer, response.headers.get("Retry-After"))
     return answer.data
@@ -106,11 +106,12 @@ async def require_content(response: aiohttp.ClientResponse, status: int) -> None
     # is a portal's or a proxy's.
     if response.status == status and response.content_type not in {"application/json", "text/html"}:
         return
-    answer = envelope.parse(await _limited_body(response, envelope.MAX_ENVELOPE_SIZE))
+    answer = envelope.parse(await limited_body(response, envelope.MAX_ENVELOPE_SIZE))
     raise envelope.error_of(response.status, answer, response.headers.get("Retry-After"))
 
 
-async def _limited_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def limited_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return an answer's body; refuse one that is longer than it may be."""
     body = bytearray()
     async for chunk in response.content.iter_chunked(CHUNK_SIZE):
         body += chunk

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeVar
 
 from caregrid.chain.limits import MAX_PAGE
 from caregrid.chain.port import (
     ExpirableGrant,
     ExpiringPage,
     GrantPage,
+    IpBlockPage,
     LiveRecord,
     PatientScope,
     Record,
     RecordPage,
     RecordScope,
+    SignaturePage,
 )
 from caregrid.testing.rules.expiry import index
 from caregrid.testing.rules.state import expirable_key, place
@@ -21,6 +24,8 @@ from caregrid.testing.rules.state import expirable_key, place
 if TYPE_CHECKING:
     from caregrid.chain.port import ExpiryCursor, Grant, GrantCursor, RecordView, Scope
     from caregrid.testing.rules.state import State
+
+T = TypeVar("T")
 
 
 def record_view(state: State, record_id: bytes) -> RecordView | None:
@@ -76,6 +81,26 @@ def expiring_grants(
     seen = [each for each in behind[: _bounded(limit)] if each[0] < end]
     items = [state.grants[item.scope, item.grantee] for _, item in seen if isinstance(item, ExpirableGrant)]
     return ExpiringPage(items=items, next=seen[-1] if len(seen) == _bounded(limit) else None)
+
+
+def all_ip_blocks(state: State, after: bytes | None, limit: int) -> IpBlockPage:
+    """See `Chain.all_ip_blocks`."""
+    of = state.ip_blocks.items()
+    keyed = sorted(((str(net).encode() + account, entry) for (net, account), entry in of), key=itemgetter(0))
+    seen, cursor = _page(keyed, after, limit)
+    return IpBlockPage(items=seen, next=cursor)
+
+
+def all_signatures(state: State, after: bytes | None, limit: int) -> SignaturePage:
+    """See `Chain.all_signatures`."""
+    seen, cursor = _page(sorted(state.signatures.items(), key=itemgetter(0)), after, limit)
+    return SignaturePage(items=seen, next=cursor)
+
+
+def _page(keyed: list[tuple[bytes, T]], after: bytes | None, limit: int) -> tuple[list[T], bytes | None]:
+    behind = [each for each in keyed if after is None or each[0] > after]
+    seen = behind[: _bounded(limit)]
+    return [entry for _, entry in seen], seen[-1][0] if len(seen) == _bounded(limit) else None
 
 
 def _scopes(state: State, record_id: bytes) -> list[Scope]:

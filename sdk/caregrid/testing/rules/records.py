@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from caregrid.chain.port import Event
     from caregrid.testing.rules.state import State
 
-_FORMATS: Final = {name: number for number, name in FORMAT_NAMES.items()}
+#: Formats by the name they have on the chain.
+FORMATS: Final = {name: number for number, name in FORMAT_NAMES.items()}
 
 
 def store_emr(state: State, signer: bytes, params: Mapping[str, Any], block: int) -> list[Event]:
@@ -43,53 +44,29 @@ def erase_record(state: State, signer: bytes, params: Mapping[str, Any], block: 
     """`Emr.erase_record`."""
     custodian, record_id = acting_for(state, signer, params), from_hex(params["record"])
     record = live_record(state, record_id)
-    stored = state.objects[record.object_id]
-    ensure(stored.custodian == custodian, "ObjectForeign")
+    ensure(state.objects[record.object_id].custodian == custodian, "ObjectForeign")
     events = _drop_grants(state, record, custodian)
-    left = stored.anchored_records - 1
-    if left:
-        state.objects[record.object_id] = replace(
-            stored, anchored_records=left, erased_records=stored.erased_records + 1
-        )
-    else:
-        del state.objects[record.object_id]
+    removed = shrink(state, record.object_id)
     entry = state.organisations[custodian]
     state.organisations[custodian] = replace(entry, tombstones=entry.tombstones + 1)
     state.records[record_id] = Tombstone(record_id=record_id, custodian=custodian, erased_at=block)
     events.append(emr_event("RecordErased", record=record_id, object=record.object_id, custodian=custodian))
-    if not left:
-        events.append(emr_event("ObjectRemoved", object=record.object_id, custodian=custodian))
-    return events
+    return [*events, *removed]
 
 
-def _drop_grants(state: State, record: Record, custodian: bytes) -> list[Event]:
-    scope = RecordScope(record_id=record.record_id)
-    grantees = sorted((grantee for of, grantee in state.grants if of == scope), key=place)
-    for grantee in grantees:
-        del state.grants[scope, grantee]
-    common = {"scope": scope_field(scope), "patient": record.patient_id, "custodian": custodian}
-    return [emr_event("AccessRevoked", **common, grantee=grantee) for grantee in grantees]
+def shrink(state: State, object_id: bytes) -> list[Event]:
+    """Take one record from an object, and the object away with its last; tell of that."""
+    stored = state.objects[object_id]
+    left, gone = stored.anchored_records - 1, stored.erased_records + 1
+    if left:
+        state.objects[object_id] = replace(stored, anchored_records=left, erased_records=gone)
+        return []
+    del state.objects[object_id]
+    return [emr_event("ObjectRemoved", object=object_id, custodian=stored.custodian)]
 
 
-def _store(
-    state: State, signer: bytes, params: Mapping[str, Any], records: Sequence[Mapping[str, Any]], block: int
-) -> list[Event]:
-    custodian = acting_for(state, signer, params)
-    stored = _opened(state, custodian, params["object"], block)
-    anchored: list[Event] = []
-    rejected: list[Event] = []
-    for value in records:
-        used = stored.anchored_records + stored.erased_records + len(anchored)
-        reason = _refusal(state, stored, value, room=used < stored.entry.record_count)
-        if reason is None:
-            anchored.append(_anchor(state, stored, value, block))
-        else:
-            fields = {"record": from_hex(value["id"]), "object": stored.entry.object_id, "reason": reason}
-            rejected.append(emr_event("RecordRejected", **fields))
-    return [*anchored, *rejected, *_closed(state, stored, len(anchored))]
-
-
-def _opened(state: State, custodian: bytes, value: Mapping[str, Any], block: int) -> StoredObject:
+def opened(state: State, custodian: bytes, value: Mapping[str, Any], block: int) -> StoredObject:
+    """Return the object that a batch names, as it stands or as it would be new."""
     sound = value["size"] > 0 and 0 < value["record_count"] <= MAX_RECORDS_PER_OBJECT
     ensure(sound, "ObjectInvalid")
     entry = ObjectEntry(
@@ -113,7 +90,7 @@ def _opened(state: State, custodian: bytes, value: Mapping[str, Any], block: int
     )
 
 
-def _closed(state: State, stored: StoredObject, added: int) -> list[Event]:
+def closed(state: State, stored: StoredObject, added: int) -> list[Event]:
     """Note the object, unless nothing was anchored in it; tell of a new one."""
     object_id = stored.entry.object_id
     is_new = object_id not in state.objects
@@ -125,15 +102,52 @@ def _closed(state: State, stored: StoredObject, added: int) -> list[Event]:
     return []
 
 
+def _drop_grants(state: State, record: Record, custodian: bytes) -> list[Event]:
+    scope = RecordScope(record_id=record.record_id)
+    grantees = sorted((grantee for of, grantee in state.grants if of == scope), key=place)
+    for grantee in grantees:
+        del state.grants[scope, grantee]
+    common = {"scope": scope_field(scope), "patient": record.patient_id, "custodian": custodian}
+    return [emr_event("AccessRevoked", **common, grantee=grantee) for grantee in grantees]
+
+
+def _store(
+    state: State, signer: bytes, params: Mapping[str, Any], records: Sequence[Mapping[str, Any]], block: int
+) -> list[Event]:
+    custodian = acting_for(state, signer, params)
+    stored = opened(state, custodian, params["object"], block)
+    anchored: list[Event] = []
+    left_out: list[Event] = []
+    for value in records:
+        used = stored.anchored_records + stored.erased_records + len(anchored)
+        reason = _refusal(state, stored, value, room=used < stored.entry.record_count)
+        if reason is None:
+            anchored.append(_anchor(state, stored, value, block))
+        else:
+            left_out.append(rejected(stored, value, reason))
+    return [*anchored, *left_out, *closed(state, stored, len(anchored))]
+
+
+def inside(stored: StoredObject, value: Mapping[str, Any]) -> bool:
+    """Tell whether a record has bytes and they lie within the object."""
+    offset, length = int(value["offset"]), int(value["length"])
+    return 0 < length <= stored.entry.size - offset
+
+
+def rejected(stored: StoredObject, value: Mapping[str, Any], reason: str) -> Event:
+    """Return what is told of a record that was left out."""
+    fields = {"record": from_hex(value["id"]), "object": stored.entry.object_id, "reason": reason}
+    return emr_event("RecordRejected", **fields)
+
+
 def _refusal(state: State, stored: StoredObject, value: Mapping[str, Any], *, room: bool) -> str | None:
     present = state.records.get(from_hex(value["id"]))
     patient = state.patients.get(from_hex(value["patient"]))
-    end = value["offset"] + value["length"]
     rules = {
         "RecordExists": not isinstance(present, Record),
         "RecordErased": not isinstance(present, Tombstone),
         "ObjectFull": room,
-        "OutsideObject": value["length"] > 0 and end <= stored.entry.size,
+        "OutsideObject": inside(stored, value),
         "PatientUnknown": patient is not None and patient.organisation == stored.custodian,
     }
     return next((name for name, holds in rules.items() if not holds), None)
@@ -148,7 +162,7 @@ def _anchor(state: State, stored: StoredObject, value: Mapping[str, Any], block:
         offset=value["offset"],
         length=value["length"],
         digest=from_hex(value["digest"]),
-        format=_FORMATS[value["format"]],
+        format=FORMATS[value["format"]],
         anchored_at=block,
     )
     return emr_event(
