@@ -7,19 +7,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from caregrid.chain.batching import BatchingSubmitter
+from caregrid.errors import CaregridError
 from ocw_sidecar.adapters.channels.opening import RealChannels
-from ocw_sidecar.adapters.sql import ledger, notices, storage
+from ocw_sidecar.adapters.erasure_list import ErasureFile
+from ocw_sidecar.adapters.sql import compaction_fold, erasure_fold, ledger, notices, proofs, storage
 from ocw_sidecar.adapters.sql.channels import SqlChannelBook
 from ocw_sidecar.adapters.sql.clock import SqlBlockLog
+from ocw_sidecar.adapters.sql.compaction import SqlCompactionBook
 from ocw_sidecar.adapters.sql.controls import SqlControls
 from ocw_sidecar.adapters.sql.deliveries import SqlOutbox
+from ocw_sidecar.adapters.sql.erasure import SqlErasureBook
 from ocw_sidecar.adapters.sql.patients import SqlPatients
+from ocw_sidecar.adapters.sql.threats import SqlThreatTables
 from ocw_sidecar.adapters.sql.upkeep import SqlUpkeep
+from ocw_sidecar.background.audit_log import AuditLog
 from ocw_sidecar.ledger.restoring import LOOKUP_SIZE, Restorer
 from ocw_sidecar.metrics import Metrics
 from ocw_sidecar.notifications.preferences import Preferences
+from ocw_sidecar.pipeline.erasing import Eraser
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.workers import ControlWatch, Crew, Desk, Tools
+from ocw_sidecar.workers.background.tasks import Tasks
 from ocw_sidecar.workers.batches import BatchCounts
 
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.adapters.sql import Database
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.upkeep import Upkeep
-    from ocw_sidecar.ports import Election, TaskRunner
+    from ocw_sidecar.ports import ChainPorts, Election, TaskRunner
     from ocw_sidecar.settings import Settings
 
 _PROCESS_ID_LEN = 16
@@ -80,6 +88,7 @@ def compose(
         tasks=tasks,
         upkeep=SqlUpkeep(database),
         patients=SqlPatients(database),
+        background=make_background(desk.bench.settings, database, desk.bench.ports.on_chain),
         outbox=outbox,
         preferences=preferences,
         stop=stop,
@@ -124,9 +133,22 @@ def make_desk(bench: Bench, database: Database) -> Desk:
         ledger=kept,
         restorer=restorer,
         storage=storage.SqlStorageBook(database),
+        compaction=SqlCompactionBook(database),
+        proofs=proofs.SqlProofBook(database),
+        eraser=make_eraser(bench, database),
         controls=SqlControls(database),
         notices=notices.SqlNotices(database),
         metrics=Metrics(),
+    )
+
+
+def make_eraser(bench: Bench, database: Database) -> Eraser:
+    """Return what has records erased."""
+    return Eraser(
+        bench=bench,
+        book=SqlErasureBook(database),
+        listed=ErasureFile(bench.settings.home),
+        upkeep=SqlUpkeep(database),
     )
 
 
@@ -136,8 +158,32 @@ def block_log(bench: Bench, database: Database) -> SqlBlockLog:
         database,
         organisation=bench.settings.organisation,
         now=bench.ports.now,
-        folds=[ledger.fold, notices.fold, storage.fold],
+        # First: it has to know which grants cover a record, before the ledger drops them.
+        folds=[
+            erasure_fold.fold,
+            ledger.fold,
+            notices.fold,
+            storage.fold,
+            compaction_fold.fold,
+            proofs.fold,
+        ],
         forgets=[ledger.forget, storage.forget],
+    )
+
+
+def make_background(
+    settings: Settings, database: Database, ports: ChainPorts | CaregridError | None
+) -> Tasks:
+    """Return the background tasks on an open database; see `Tasks.ports`."""
+    now = utc_now if ports is None or isinstance(ports, CaregridError) else ports.now
+    return Tasks(
+        tables=SqlThreatTables(database, settings.organisation),
+        patients=SqlPatients(database),
+        settings=settings.background,
+        organisation=settings.organisation,
+        now=now,
+        ports=ports,
+        audit=AuditLog(settings.logs_path, now=now),
     )
 
 

@@ -55,9 +55,12 @@ class Daemon:
             callers=SqlCallers(database),
             patients=SqlPatients(database),
             search=SqlSearch(database),
+            eraser=self._parts.desk.eraser,
+            compaction=self._parts.desk.compaction,
             metrics=self._parts.desk.metrics,
             ledger=self._parts.desk.ledger,
             outbox=self._parts.outbox,
+            notices=self._parts.desk.notices,
             more=self._notification_routes(),
         )
 

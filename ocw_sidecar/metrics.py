@@ -45,12 +45,24 @@ class Metrics:
         )
         self._troubled = self._gauge("storage_troubled_objects", "Objects that are stored too thinly.")
         self._removals = self._gauge("storage_removals", "Erased objects that storage still has to give up.")
+        self._erased_from = self._gauge(
+            "compaction_objects", "Objects with erased bytes in them that are still stored."
+        )
+        self._compactions = self._gauge("compactions_under_way", "New objects that records are moving to.")
         self._worst = self._gauge("storage_worst_health", "The worst health of the last sample, 0 to 1.")
         self._territory = self._gauge(
             "storage_territory_bytes", "The territory's space, in all and what is left.", "kind"
         )
         self._deadline = self._gauge(
             "storage_territory_deadline_timestamp_seconds", "When the territory's time is over."
+        )
+        self._proof_rounds = self._counter(
+            "proof_rounds", "Rounds in which an object's storage nodes were asked.", "scheme", "outcome"
+        )
+        self._proof_objects = self._gauge(
+            "proof_objects",
+            "Objects: proved, waiting for tags, contained (to be asked again), or overdue.",
+            "kind",
         )
         self._leads = self._gauge("leader", "1 while this process runs the clock and submits.")
 
@@ -92,11 +104,26 @@ class Metrics:
         if worst_health is not None:
             self._worst.set(worst_health)
 
+    def compaction(self, *, objects: int, under_way: int) -> None:
+        """Note how many objects still hold erased bytes, and how many new ones are on their way."""
+        self._erased_from.set(objects)
+        self._compactions.set(under_way)
+
     def territory(self, *, total: int, remaining: int, deadline: datetime | None) -> None:
         """Note how much space and time is left; a deadline of None does not come."""
         self._territory.labels("total").set(total)
         self._territory.labels("remaining").set(remaining)
         self._deadline.set(inf if deadline is None else deadline.timestamp())
+
+    def proof_round(self, scheme: str, outcome: str) -> None:
+        """Count one round of one object."""
+        self._proof_rounds.labels(scheme, outcome).inc()
+
+    def proofs(self, *, proved: int, waiting: int, contained: int, overdue: int) -> None:
+        """Note how many objects are proved, and how many are not as they should be."""
+        kinds = {"proved": proved, "waiting": waiting, "contained": contained, "overdue": overdue}
+        for kind, count in kinds.items():
+            self._proof_objects.labels(kind).set(count)
 
     def leads(self, *, leads: bool) -> None:
         """Note whether this process leads."""

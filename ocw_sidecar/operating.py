@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from caregrid.errors import ConfigInvalid, SidecarUnreachable
+from caregrid.errors import ConfigInvalid, InputMissing, SidecarUnreachable
 from ocw_sidecar.adapters.home import locked
 from ocw_sidecar.adapters.opening import QUEUE_FILE, open_database, open_election, open_tasks
 from ocw_sidecar.adapters.real import real_ports
 from ocw_sidecar.adapters.sql import ledger, storage
 from ocw_sidecar.adapters.sql.clock import SqlBlockLog
 from ocw_sidecar.adapters.sql.controls import SqlControls
+from ocw_sidecar.adapters.sql.ledger import SqlLedger
+from ocw_sidecar.adapters.sql.proofs import SqlProofBook
 from ocw_sidecar.clock.controls import WorkerState
 from ocw_sidecar.composition import compose, followed_chain
 from ocw_sidecar.daemon import first
@@ -22,6 +24,7 @@ from ocw_sidecar.ports import utc_now
 from ocw_sidecar.supervisor import bench_on
 from ocw_sidecar.workers import WORKERS, require_worker
 from ocw_sidecar.workers.control import LOST_AFTER_S
+from ocw_sidecar.workers.proof_course import risk_of
 from ocw_sidecar.workers.single import run_single
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ ANSWER_POLL_S: Final = 0.2
 
 #: On record as who paused a worker.
 COMMAND_LINE: Final = "command line"
+#: Storage nodes that are shown; the worst come first.
+MAX_SHOWN_NODES: Final = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +136,35 @@ async def rebuild(settings: Settings) -> None:
             await _block_log(settings, database).forget()
 
 
+async def nodes(settings: Settings) -> list[dict[str, Any]]:
+    """Return how the storage nodes have answered challenges, the worst first."""
+    async with open_database(settings) as database:
+        found = await SqlProofBook(database).worst_nodes(MAX_SHOWN_NODES)
+    return [
+        {
+            "node": name,
+            "answers": each.answers,
+            "condemned": each.condemned,
+            "silent": each.silent,
+            "risk": risk_of(each),
+        }
+        for name, each in found.items()
+    ]
+
+
+async def bundle(settings: Settings, digest: bytes) -> bytes:
+    """Return what was asked and answered in a check, by the SHA-256 that its report on the chain names.
+
+    Raises:
+        InputMissing: it is not kept, or not any more.
+    """
+    async with open_database(settings) as database:
+        body = await SqlLedger(database).bundle(digest)
+    if body is None:
+        raise InputMissing("no bundle of this digest is kept; older ones make room for newer ones")
+    return body
+
+
 def _block_log(settings: Settings, database: Database) -> SqlBlockLog:
     return SqlBlockLog(
         database,
@@ -170,7 +204,7 @@ async def _run_here(settings: Settings, worker: str, ports: Ports | None) -> Out
         database = await opened.enter_async_context(open_database(settings))
         if ports is None:
             genesis = await followed_chain(settings, database)
-            ports = await opened.enter_async_context(real_ports(settings, genesis))
+            ports = await opened.enter_async_context(real_ports(settings, genesis, proving=True))
         tasks = await opened.enter_async_context(open_tasks(settings))
         election = open_election(settings, ports.submitter.account)
         await opened.enter_async_context(meanwhile(election.run))

@@ -5,21 +5,53 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from caregrid.chain.port import Chain, Submitter
+    from caregrid.chain.port import AuditOutcome, Chain, Submitter
     from caregrid.fhir.port import Validator
     from caregrid.keys.port import KeyStore
     from caregrid.preprocessing import PseudonymProfile
+    from caregrid.proofs.podr2 import PublicKey, SecretKey
+    from caregrid.proofs.proving_store import ProvingStore
     from caregrid.storage.port import ObjectStore
 
 
 def utc_now() -> datetime:
     """Return the aware UTC time."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProofRecord:
+    """What a storage network's own record of proofs says of one object."""
+
+    outcome: AuditOutcome
+    facts: Mapping[str, Any]  #: of which state that was read, and what it came to; fit for JSON, no names
+
+
+class NetworkProofs(ABC):
+    """Proofs of storage that the network demands of its nodes itself, and keeps a record of."""
+
+    @abstractmethod
+    async def look(self, object_id: bytes) -> ProofRecord | None:
+        """Return what the record says now; None of an object that it does not know.
+
+        Raises:
+            CaregridError: the record cannot be read.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proving:
+    """Storage nodes that answer challenges of ours, and the keys that their tags are made with."""
+
+    store: ProvingStore
+    secret: SecretKey  #: of the public scheme
+    public: PublicKey  #: what anybody verifies its proofs with
+    private: SecretKey  #: of the private scheme
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +64,22 @@ class Ports:
     key_store: KeyStore
     validator: Validator
     pseudonyms: PseudonymProfile | None = None  #: replaces identifiers in FHIR before it is sealed
+    proofs: NetworkProofs | None = None  #: None where the storage network keeps no record of proofs
+    proving: Proving | None = None  #: None where storage nodes are not asked for proofs of ours
+    now: Callable[[], datetime] = utc_now
+
+    @property
+    def on_chain(self) -> ChainPorts:
+        """The chain alone."""
+        return ChainPorts(chain=self.chain, submitter=self.submitter, now=self.now)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChainPorts:
+    """The chain alone, for what needs neither storage nor keys of records."""
+
+    chain: Chain
+    submitter: Submitter
     now: Callable[[], datetime] = utc_now
 
 

@@ -20,6 +20,7 @@ from ocw_sidecar.composition import compose, followed_chain
 from ocw_sidecar.daemon import Daemon
 from ocw_sidecar.pipeline.bells import Bells
 from ocw_sidecar.pipeline.bench import Bench
+from ocw_sidecar.pipeline.keeping_erased import keep_erased
 from ocw_sidecar.pipeline.leases import Leases
 
 if TYPE_CHECKING:
@@ -43,20 +44,21 @@ async def run(settings: Settings, *, ports: Ports | None = None, stop: asyncio.E
         KeyStoreLocked: a key file does not open with the passphrase.
         Exception: a worker died; what it was.
     """
-    logs.configure()
+    logs.configure(settings)
     stop = stop or asyncio.Event()
     with locked(settings.home), _stopped_by_signals(stop):
         async with AsyncExitStack() as opened:
             database = await opened.enter_async_context(open_database(settings))
             if ports is None:
                 genesis = await followed_chain(settings, database)
-                ports = await opened.enter_async_context(real_ports(settings, genesis))
+                ports = await opened.enter_async_context(real_ports(settings, genesis, proving=True))
             bench = await opened.enter_async_context(bench_on(database, settings, ports))
             await adopt_tokens(settings.home, SqlCallers(database), now=ports.now())
             tasks = await opened.enter_async_context(open_tasks(settings))
             election = open_election(settings, ports.submitter.account)
             parts = compose(bench, database, election=election, tasks=tasks, stop=stop)
             opened.push_async_callback(parts.close)
+            await keep_erased(parts.desk.eraser, cursor=await parts.desk.block_log.cursor())
             await Daemon(parts, database).run()
     log.info("stopped")
 

@@ -4,44 +4,53 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from caregrid.chain import Genesis, SubstrateChain, SubstrateSubmitter
 from caregrid.errors import ConfigInvalid, InputMissing
-from caregrid.keys import FileKeyStore, Identity
+from caregrid.keys import Identity
 from caregrid.storage.failover import open_store
+from ocw_sidecar.adapters.cess import CessProofs, CessStore, open_reader
+from ocw_sidecar.adapters.key_stores import open_key_store, read_passphrase
+from ocw_sidecar.adapters.proving import open_proving
 from ocw_sidecar.adapters.validating import open_pseudonyms, open_validator
-from ocw_sidecar.ports import Ports
+from ocw_sidecar.ports import ChainPorts, Ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from caregrid.storage import ObjectStore
+    from ocw_sidecar.ports import NetworkProofs
     from ocw_sidecar.settings import Settings
 
 T = TypeVar("T")
 
 
 @asynccontextmanager
-async def real_ports(settings: Settings, genesis: bytes | None = None) -> AsyncIterator[Ports]:
+async def real_ports(
+    settings: Settings, genesis: bytes | None = None, *, proving: bool = False
+) -> AsyncIterator[Ports]:
     """Open everything the settings name; close it at the end.
 
     Args:
         settings: what to open.
         genesis: block 0 of the chain that was followed before; an endpoint of another one never serves.
+        proving: open what proofs of storage need, too; the secret proof key is made where there is none.
 
     Raises:
         ConfigInvalid: a key file or the passphrase file is not there, or what records are judged by cannot be
             used.
-        KeyStoreLocked: a key file does not open with the passphrase.
+        KeyStoreLocked: a key file does not open with the passphrase, or the key store refuses token or PIN.
+        KeyStoreUnreachable: the key store does not answer.
     """
-    passphrase = await asyncio.to_thread(_read_passphrase, settings.passphrase_path)
-    identity = await asyncio.to_thread(_load, Identity.load, settings.operator_path, passphrase)
-    key_store = await asyncio.to_thread(_load, FileKeyStore.open, settings.key_store_path, passphrase)
+    identity, owner = await _operator(settings), await _owner_of_objects(settings)
     validation = settings.workers.validation
     pseudonyms = await asyncio.to_thread(open_pseudonyms, validation)
     async with AsyncExitStack() as opened:
+        key_store = await asyncio.to_thread(open_key_store, settings)
+        opened.callback(key_store.close)
         validator = await opened.enter_async_context(open_validator(validation))
         same = Genesis(genesis)
         chain = SubstrateChain(settings.chain_urls, genesis=same)
@@ -50,12 +59,13 @@ async def real_ports(settings: Settings, genesis: bytes | None = None) -> AsyncI
             settings.chain_urls, account=identity.account, sign=identity.sign, genesis=same
         )
         opened.push_async_callback(submitter.close)
-        store = _store(settings, identity)
-        opened.push_async_callback(store.close)
+        storage = await opened.enter_async_context(_storage(settings, owner))
         yield Ports(
             chain=chain,
             submitter=submitter,
-            store=store,
+            store=storage.store,
+            proofs=storage.proofs,
+            proving=await opened.enter_async_context(open_proving(settings, identity)) if proving else None,
             key_store=key_store,
             validator=validator,
             pseudonyms=pseudonyms,
@@ -63,24 +73,40 @@ async def real_ports(settings: Settings, genesis: bytes | None = None) -> AsyncI
 
 
 @asynccontextmanager
+async def chain_ports(settings: Settings, genesis: bytes | None = None) -> AsyncIterator[ChainPorts]:
+    """Open the operator's identity and the chain alone; arguments as of `real_ports`.
+
+    Raises:
+        ConfigInvalid: a key file or the passphrase file is not there.
+        KeyStoreLocked: the identity does not open with the passphrase.
+    """
+    identity, same = await _operator(settings), Genesis(genesis)
+    async with AsyncExitStack() as opened:
+        chain = SubstrateChain(settings.chain_urls, genesis=same)
+        opened.push_async_callback(chain.close)
+        submitter = SubstrateSubmitter(
+            settings.chain_urls, account=identity.account, sign=identity.sign, genesis=same
+        )
+        opened.push_async_callback(submitter.close)
+        yield ChainPorts(chain=chain, submitter=submitter)
+
+
+@asynccontextmanager
 async def operator_store(settings: Settings) -> AsyncIterator[ObjectStore]:
-    """Open the operator's identity and the store alone; close it at the end.
+    """Open the identity that owns the objects and the store alone; close it at the end.
 
     Raises:
         ConfigInvalid: a file is not there, or a gateway's URL is not usable.
         KeyStoreLocked: the identity does not open with the passphrase.
     """
-    store = _store(settings, await _operator(settings))
-    try:
-        yield store
-    finally:
-        await store.close()
+    async with _storage(settings, await _owner_of_objects(settings)) as storage:
+        yield storage.store
 
 
 @asynccontextmanager
 async def gateway_stores(settings: Settings) -> AsyncIterator[Mapping[str, ObjectStore]]:
     """Open a store for each gateway alone, by its URL; otherwise as `operator_store`."""
-    identity = await _operator(settings)
+    identity = await _owner_of_objects(settings)
     async with AsyncExitStack() as opened:
         stores = {}
         for url in settings.gateways:
@@ -89,9 +115,36 @@ async def gateway_stores(settings: Settings) -> AsyncIterator[Mapping[str, Objec
         yield stores
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Storage:
+    store: ObjectStore
+    proofs: NetworkProofs | None
+
+
+@asynccontextmanager
+async def _storage(settings: Settings, identity: Identity) -> AsyncIterator[_Storage]:
+    async with AsyncExitStack() as opened:
+        gateways, cess = _store(settings, identity), settings.storage.cess
+        opened.push_async_callback(gateways.close)
+        if not cess.is_used:
+            yield _Storage(store=gateways, proofs=None)
+            return
+        reader = await opened.enter_async_context(open_reader(cess))
+        store = CessStore(gateways, reader, identity.account, settings.territory)
+        yield _Storage(store=store, proofs=CessProofs(reader))
+
+
 async def _operator(settings: Settings) -> Identity:
-    passphrase = await asyncio.to_thread(_read_passphrase, settings.passphrase_path)
-    return await asyncio.to_thread(_load, Identity.load, settings.operator_path, passphrase)
+    return await _identity(settings, settings.operator_path)
+
+
+async def _owner_of_objects(settings: Settings) -> Identity:
+    return await _identity(settings, settings.storage.identity_file or settings.operator_path)
+
+
+async def _identity(settings: Settings, path: Path) -> Identity:
+    passphrase = await asyncio.to_thread(read_passphrase, settings.passphrase_path)
+    return await asyncio.to_thread(_load, Identity.load, path, passphrase)
 
 
 def _store(settings: Settings, identity: Identity, urls: Sequence[str] = ()) -> ObjectStore:
@@ -110,12 +163,3 @@ def _load(opener: Callable[[Path, str], T], path: Path, passphrase: str) -> T:
         return opener(path, passphrase)
     except InputMissing as exc:
         raise ConfigInvalid(f"there is no key file {path}; put it there, or configure its path") from exc
-
-
-def _read_passphrase(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except FileNotFoundError as exc:
-        raise ConfigInvalid(
-            f"there is no passphrase file {path}; write one, or set CAREGRID_PASSPHRASE_FILE"
-        ) from exc

@@ -12,13 +12,16 @@ from ocw_sidecar.api.authentication import Signatures, authentication
 from ocw_sidecar.api.batches import Batches
 from ocw_sidecar.api.bearers import Bearers
 from ocw_sidecar.api.connections import CONNECTIONS, Connections, noting
+from ocw_sidecar.api.erasures import Erasures
 from ocw_sidecar.api.health import Health
 from ocw_sidecar.api.limits import Limits
 from ocw_sidecar.api.openapi import DESCRIPTION, describe, serving
-from ocw_sidecar.api.operators import Operators, Readers
+from ocw_sidecar.api.operators import Controllers, Operators, Readers
 from ocw_sidecar.api.patients import PatientHandlers
 from ocw_sidecar.api.records import Failures, Records
+from ocw_sidecar.api.releases import ReleaseNews, Releases
 from ocw_sidecar.api.requests import MAX_JSON_BYTES
+from ocw_sidecar.api.reseals import Reseals
 from ocw_sidecar.api.submissions import Submissions
 from ocw_sidecar.api.table import Handlers, table
 
@@ -29,8 +32,10 @@ if TYPE_CHECKING:
     from ocw_sidecar.callers.port import Callers
     from ocw_sidecar.ledger.port import Ledger
     from ocw_sidecar.metrics import Metrics
-    from ocw_sidecar.notifications.port import Outbox
+    from ocw_sidecar.notifications.port import Notices, Outbox
     from ocw_sidecar.pipeline.bench import Bench
+    from ocw_sidecar.pipeline.compaction import CompactionBook
+    from ocw_sidecar.pipeline.erasing import Eraser
     from ocw_sidecar.pipeline.intake import Intake
     from ocw_sidecar.pipeline.patients import Patients
     from ocw_sidecar.pipeline.search import Search
@@ -45,9 +50,12 @@ class Api:
     callers: Callers
     patients: Patients
     search: Search
+    eraser: Eraser
+    compaction: CompactionBook  #: takes wishes to have records sealed anew
     metrics: Metrics | None = None
     ledger: Ledger | None = None  #: has what is in escrow
     outbox: Outbox | None = None  #: has what could not be delivered
+    notices: Notices | None = None  #: takes what is told of releases
     more: Sequence[Route] = ()  #: of other parts of the sidecar
 
 
@@ -74,11 +82,18 @@ def build_app(api: Api) -> web.Application:
 
 def _handlers(api: Api, limits: Limits, operators: Operators) -> Handlers:
     bench = api.bench
+    controllers = Controllers(bench.ports.chain, operators)
+    news = None if api.notices is None else ReleaseNews(controllers, api.notices)
+    erasures = Erasures(bench, api.eraser, limits)
+    readers = Readers(bench.ports.chain, operators)
     return Handlers(
         submissions=Submissions(bench, api.intake, api.search, limits),
         batches=Batches(bench, api.intake, limits),
         patients=PatientHandlers(bench, api.patients),
-        records=Records(bench, Readers(bench.ports.chain, operators), limits, api.ledger),
+        records=Records(bench, readers, limits, api.ledger, erasures=erasures, news=news),
+        releases=Releases(bench, api.search, controllers),
+        erasures=erasures,
+        reseals=Reseals(bench, api.compaction, erasures, limits),
         failures=Failures(bench, api.outbox),
         health=Health(bench, api.intake, metrics=api.metrics, outbox=api.outbox),
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PROTECTED: Final = "/v1/"
 
 #: What an account may do that is no operator's: have keys for what was granted to it, and follow its notices.
-GUEST_SCOPES: Final = frozenset({Scope.RELEASE_KEYS, Scope.FEED})
+GUEST_SCOPES: Final = frozenset({Scope.RELEASE_KEYS, Scope.AUDIT, Scope.FEED})
 
 #: A request is good for one tolerance after it was signed; the rest is for processes whose clocks differ.
 REMEMBERED_TOLERANCES: Final = 3

@@ -7,7 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from caregrid.chain.port import PatientScope, Purpose
 from caregrid.errors import ChainUnreachable, NoEncryptionKey, NoGrant
+from ocw_sidecar.pipeline.releases import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -58,6 +60,15 @@ class Access:
     key: EncryptionKey
     grant: Grant | None  #: None: it is the organisation's own
 
+    @property
+    def ground(self) -> Ground:
+        """What is written down of a release to it."""
+        if self.grant is None:
+            return Ground.OWN
+        if self.grant.purpose == Purpose.EMERGENCY_TREATMENT:
+            return Ground.EMERGENCY
+        return Ground.PATIENT if isinstance(self.grant.scope, PatientScope) else Ground.RECORD
+
 
 class Readers:
     """Who may have a record's data key, and the key it is wrapped to."""
@@ -82,6 +93,29 @@ class Readers:
         if key is None:
             raise NoEncryptionKey
         return Access(key=key, grant=grant)
+
+
+class Controllers:
+    """Who decides for a record's patient."""
+
+    def __init__(self, chain: Chain, operators: Operators) -> None:
+        self._chain, self._operators = chain, operators
+
+    async def of_record(self, record_id: bytes) -> bytes | None:
+        """Return the account that decides for a record's patient; None where the chain has no such record.
+
+        Raises:
+            ChainUnreachable: it cannot be told now.
+        """
+        record = await in_time(self._chain.record(record_id))
+        patient = None if record is None else await in_time(self._chain.patient(record.patient_id))
+        return None if patient is None else patient.controller
+
+    async def oversees(self, record_id: bytes, account: bytes) -> bool:
+        """Tell whether an account decides for a record's patient, or is the organisation's own; raises so."""
+        if await self._operators.include(account):
+            return True
+        return await self.of_record(record_id) == account
 
 
 async def in_time(read: Awaitable[T]) -> T:

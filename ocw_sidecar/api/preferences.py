@@ -51,7 +51,10 @@ class ChannelIn(Taken):
     ] = Field(default=[])
     kinds: Annotated[
         list[NoticeKind] | None,
-        Field(max_length=len(NoticeKind), description="By default all. Emergency access always comes."),
+        Field(
+            max_length=len(NoticeKind),
+            description="By default all but key_released. Emergency access always comes.",
+        ),
     ] = None
     digest_at: Annotated[
         TimeOfDay | None, Field(description="Once a day at this time; by default at once.")

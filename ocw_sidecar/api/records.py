@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from ocw_sidecar.api.callers import Caller
+    from ocw_sidecar.api.erasures import Erasures
     from ocw_sidecar.api.limits import Limits
     from ocw_sidecar.api.operators import Access, Readers
+    from ocw_sidecar.api.releases import ReleaseNews
     from ocw_sidecar.ledger.port import Ledger
     from ocw_sidecar.notifications.port import Outbox
     from ocw_sidecar.pipeline.bench import Bench
@@ -30,8 +32,18 @@ log = structlog.get_logger()
 class Records:
     """The resource `/v1/records`."""
 
-    def __init__(self, bench: Bench, readers: Readers, limits: Limits, ledger: Ledger | None) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        readers: Readers,
+        limits: Limits,
+        ledger: Ledger | None,
+        *,
+        erasures: Erasures,
+        news: ReleaseNews | None = None,
+    ) -> None:
         self._bench, self._readers, self._limits, self._ledger = bench, readers, limits, ledger
+        self._erasures, self._news = erasures, news
 
     async def release_key(self, request: web.Request) -> web.Response:
         """Answer with the data key wrapped to the reader's key on chain; the release is on record first."""
@@ -39,6 +51,7 @@ class Records:
         wish = await requests.json_body(request, models.KeyWish)
         account = _reader(wish, caller)
         await self._limits.key_release(caller)
+        await self._erasures.require_standing(record_id)
         access = await self._readers.access(record_id, account)
         if wish.public_key is not None and requests.from_hex(wish.public_key) != access.key.public_key:
             raise AccessRefused("public_key is not the one that stands on chain for the account")
@@ -48,9 +61,15 @@ class Records:
         wrapped = await self._escrowed(record_id, access)
         if wrapped is None:
             wrapped = await asyncio.to_thread(self._rewrap, record_id, kept, account, access.key.public_key)
-        await self._bench.queue.note_release(record_id, account, now=self._bench.ports.now())
-        log.info("key_released", record=record_id.hex())
+        await self._note(record_id, account, access)
         return reply(models.ReleasedKey(wrapped=wrapped.hex()))
+
+    async def _note(self, record_id: bytes, account: bytes, access: Access) -> None:
+        now, ground = self._bench.ports.now(), access.ground
+        await self._bench.queue.note_release(record_id, account, ground=ground, now=now)
+        if self._news is not None:
+            await self._news.tell(record_id, account, ground, now)
+        log.info("key_released", record=record_id.hex())
 
     async def _escrowed(self, record_id: bytes, access: Access) -> bytes | None:
         """Return the very bytes whose digest the grant holds, so that the reader can compare."""

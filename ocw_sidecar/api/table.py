@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Final
 from ocw_sidecar.api import models
 from ocw_sidecar.api.batches import NDJSON, Batches
 from ocw_sidecar.api.callers import Scope
+from ocw_sidecar.api.erasures import Erasures
+from ocw_sidecar.api.erasures import routes as erasure_routes
 from ocw_sidecar.api.health import METRICS_TYPE, Health
 from ocw_sidecar.api.records import Failures, Records, whoami
+from ocw_sidecar.api.releases import Releases
+from ocw_sidecar.api.releases import routes as release_routes
+from ocw_sidecar.api.reseals import Reseals
+from ocw_sidecar.api.reseals import routes as reseal_routes
 from ocw_sidecar.api.routes import Answer, Body, Header, Link, Route
 
 if TYPE_CHECKING:
@@ -48,13 +54,18 @@ class Handlers:
     batches: Batches
     patients: PatientHandlers
     records: Records
+    releases: Releases
+    erasures: Erasures
+    reseals: Reseals
     failures: Failures
     health: Health
 
 
 def table(to: Handlers) -> list[Route]:
     """Return the routes that lead to the handlers."""
-    return [*_submitting(to), *_reading(to), *_patients(to), *_operating(to), *_health(to.health)]
+    reading = [*_reading(to), *release_routes(to.releases), *_patients(to)]
+    keys = [*erasure_routes(to.erasures), *reseal_routes(to.reseals)]
+    return [*_submitting(to), *reading, *keys, *_operating(to), *_health(to.health)]
 
 
 def _link(resource: str) -> Link:

@@ -16,6 +16,8 @@ class Scope(StrEnum):
     SUBMIT = "submit"  #: hand content over, register patients
     READ = "read"  #: see how far items have come, search them
     RELEASE_KEYS = "release-keys"  #: have data keys wrapped to accounts that may read
+    AUDIT = "audit"  #: see to whom data keys were handed out
+    ERASE = "erase"  #: have records erased for ever, and see the receipts
     OPERATE = "operate"  #: replay what failed
     FEED = "feed"  #: notices to the caller's own account, and his preferences
 

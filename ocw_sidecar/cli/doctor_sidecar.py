@@ -8,7 +8,14 @@ from caregrid.errors import CaregridError, ConfigInvalid
 from ocw_sidecar import operating
 from ocw_sidecar.adapters.opening import QUEUE_FILE, open_database
 from ocw_sidecar.adapters.real import gateway_stores, real_ports
-from ocw_sidecar.cli import doctor_chain, doctor_storage, doctor_validation, findings
+from ocw_sidecar.cli import (
+    doctor_cess,
+    doctor_chain,
+    doctor_keys,
+    doctor_storage,
+    doctor_validation,
+    findings,
+)
 from ocw_sidecar.cli.findings import Finding, find
 from ocw_sidecar.composition import followed_chain
 from ocw_sidecar.pipeline.migrations import SCHEMA_VERSION
@@ -35,6 +42,7 @@ async def examine(config: Path) -> list[Finding]:
     found = [
         Finding(check="configuration", ok=True, detail=str(config)),
         findings.disk_at(settings.home, int(settings.min_free_disk)),
+        await find("key files", doctor_keys.modes(settings)),
     ]
     try:
         async with real_ports(settings) as ports:
@@ -50,10 +58,12 @@ async def look(settings: Settings, ports: Ports) -> list[Finding]:
     """Look at the outside world, and at the sidecar's database."""
     account, chain = ports.submitter.account, ports.chain
     return [
+        await find("key store", doctor_keys.works(settings, ports.key_store)),
         await find("chain", _chain(ports)),
         await find("balance", findings.balance_of(chain, account)),
         await find("role", findings.role_of(chain, account, settings.organisation)),
         *await doctor_storage.examine(ports.store, settings.storage.territory_limits(), utc_now()),
+        *await doctor_cess.examine(settings.storage.cess, account),
         await find("validation", doctor_validation.judging(ports)),
         await find("wall clock", _wall_clock(ports)),
         await find("sidecar", _running(settings)),

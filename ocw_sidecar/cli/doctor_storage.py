@@ -90,13 +90,11 @@ async def _nodes(store: ObjectStore) -> str:
 
 
 async def _territory(store: ObjectStore, limits: TerritoryLimits, now: datetime) -> str:
-    try:
-        territory = await _in_time(store.territory())
-    except TerritoryUnusable:
-        # Whether the network requires one, it does not tell.
-        return "there is none of this name, which is right only where the network requires none"
+    territory = await _in_time(store.territory())
     if territory is None:
         return "this network does not tell of territories"
+    if territory.unlimited:
+        return f"{territory.name}: this network requires none"
     warnings = territory.warnings(now, limits)
     if warnings:
         raise TerritoryUnusable("; ".join(each.message for each in warnings))

@@ -1,4 +1,4 @@
-"""`caregrid emr`: validate, submit, read and look up records."""
+"""`caregrid emr`: validate, submit, read, look up and erase records."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ocw_sidecar.cli import validation as judged
 from ocw_sidecar.cli.lazy import lazy_group
 
 _RECORDS: Final = "ocw_sidecar.cli.records:app"
+_ERASING: Final = "ocw_sidecar.cli.erasing:app"
 
 app = typer.Typer(
     cls=lazy_group(
@@ -19,6 +20,9 @@ app = typer.Typer(
             "status": _RECORDS,
             "get": _RECORDS,
             "show": _RECORDS,
+            "erase": _ERASING,
+            "erasure": _ERASING,
+            "reseal": "ocw_sidecar.cli.resealing:reseal",
         }
     ),
     no_args_is_help=True,
@@ -27,7 +31,7 @@ app = typer.Typer(
 
 @app.callback()
 def emr() -> None:
-    """Validate, submit and read records."""
+    """Validate, submit, read and erase records."""
 
 
 validation = typer.Typer()

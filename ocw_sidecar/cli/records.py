@@ -140,19 +140,30 @@ def status(
 def get(
     record: options.RecordArgument,
     out: Annotated[Path | None, typer.Option(help="The file to write; by default standard output.")] = None,
+    sealed: Annotated[
+        bool,
+        typer.Option("--sealed", help="Leave it sealed, for any Tink: needs --out and no right to read."),
+    ] = False,
     profile: options.ProfilePath = options.DEFAULT_PROFILE,
     as_json: options.AsJson = False,
 ) -> None:
     """Read a record: fetch it, check it against the chain, decrypt it."""
     record_id = options.record_id(record)
     if out is None:
+        if sealed:
+            raise errors.InputInvalid("sealed bytes go into a file; name it with --out")
         content = options.with_client(profile, lambda client: client.get(record_id))
         sys.stdout.buffer.write(content)
         return
     if not out.parent.is_dir():
         raise errors.InputMissing(f"there is no folder {out.parent}; make it first")
     with output.progress_bar("reading") as show:
-        size = options.with_client(profile, lambda client: client.download(record_id, out, progress=show))
+
+        async def fetch(client: EmrClient) -> int:
+            download = client.download_sealed if sealed else client.download
+            return await download(record_id, out, progress=show)
+
+        size = options.with_client(profile, fetch)
     output.result({"record": record, "bytes": size, "file": str(out)}, as_json=as_json)
 
 

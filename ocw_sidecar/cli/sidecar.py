@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from caregrid.disk import replacing
+from caregrid.errors import InputInvalid
 from ocw_sidecar import operating, supervisor
 from ocw_sidecar.cli import options, output, tokens
 from ocw_sidecar.settings import Settings
@@ -69,7 +72,37 @@ def status(config: Config = None, as_json: options.AsJson = False) -> None:
 
 
 @app.command()
+def nodes(config: Config = None, as_json: options.AsJson = False) -> None:
+    """Show how storage nodes have answered challenges, the worst first."""
+    output.result({"nodes": asyncio.run(operating.nodes(Settings.load(config)))}, as_json=as_json)
+
+
+@app.command()
+def bundle(
+    digest: Annotated[str, typer.Argument(metavar="DIGEST", help="`proof_digest` of a report, in hex.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write it to.")],
+    config: Config = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write what was asked and answered in a check of an object, as `caregrid audit verify` reads it."""
+    body = asyncio.run(operating.bundle(Settings.load(config), _digest(digest)))
+    with replacing(out) as file:
+        file.write(body)
+    output.result({"bundle": digest, "bytes": len(body)}, as_json=as_json)
+
+
+@app.command()
 def rebuild(config: Config = None, as_json: options.AsJson = False) -> None:
     """Forget how far the chain was followed and what was read from it; the next start reads it anew."""
     asyncio.run(operating.rebuild(Settings.load(config)))
     output.result({"rebuilt_at_next_start": True}, as_json=as_json)
+
+
+def _digest(text: str) -> bytes:
+    try:
+        digest = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        digest = b""
+    if len(digest) != hashlib.sha256().digest_size:
+        raise InputInvalid("a bundle's digest is 64 hex digits")
+    return digest

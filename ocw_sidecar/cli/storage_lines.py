@@ -57,7 +57,8 @@ def line_of(object_id: bytes, stat: ObjectStat | None, cutoff: Cutoff) -> Line:
     if stat is None:
         return Line(object_id=object_id, health=GONE, cutoff=cutoff)
     health = None if stat.placement is None else health_of(stat.placement)
-    return Line(object_id=object_id, health=health, cutoff=cutoff, facts={"bytes": stat.size})
+    facts = {"bytes": stat.size} | ({} if stat.restoring is None else {"restoring": stat.restoring})
+    return Line(object_id=object_id, health=health, cutoff=cutoff, facts=facts)
 
 
 def of_stat(object_id: bytes, stat: ObjectStat) -> dict[str, Any]:

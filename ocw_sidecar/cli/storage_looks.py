@@ -71,7 +71,9 @@ class Looks:
         except ObjectUnknown:
             return Line(object_id=object_id, health=GONE, cutoff=self.cutoff)
         if repair is None:
-            return replace(await self.check(object_id), facts={"rebuilt": None})
+            line = await self.check(object_id)
+            told = {name: line.facts[name] for name in ("restoring",) if name in line.facts}
+            return replace(line, facts={"rebuilt": None, **told})
         return Line(
             object_id=object_id,
             health=health_of(repair.placement),

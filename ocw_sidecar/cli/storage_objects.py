@@ -154,4 +154,5 @@ def _node(node: NodeState) -> dict[str, Any]:
         "bytes_limit": node.bytes_limit,
         "fragments": node.fragments,
         "corrupt": node.corrupt,
+        "draining": node.draining,
     }

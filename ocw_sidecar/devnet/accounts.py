@@ -63,11 +63,12 @@ def write_profiles(
         f'gateway_url = "{gateway}"',
         'passphrase_file = "passphrase"',
     ]
-    managed = [f'organisation = "{encode_account(people["hospital"].account)}"']
-    if sidecar is not None:
-        managed += [f'sidecar_url = "{sidecar}"', 'token_file = "clinic.token"']
-    _write(layout, "clinic", [*common, *managed])
-    _write(layout, "reader", common)
+    organisation = f'organisation = "{encode_account(people["hospital"].account)}"'
+    # The reader signs what he asks the sidecar.
+    asked = [] if sidecar is None else [f'sidecar_url = "{sidecar}"']
+    token = [] if sidecar is None else ['token_file = "clinic.token"']
+    _write(layout, "clinic", [*common, organisation, *asked, *token])
+    _write(layout, "reader", [*common, *asked])
 
 
 def _write(layout: DevnetLayout, name: str, lines: Sequence[str]) -> None:

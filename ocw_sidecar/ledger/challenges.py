@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ocw_sidecar.ledger.items import Bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from caregrid.chain.port import AuditOutcome, BlockRef, Record
 
@@ -55,8 +55,16 @@ class Reading:
         return self.digest is not None and self.digest != self.record.digest
 
 
-def bundle_of(challenge: Challenge, readings: Sequence[Reading], outcome: AuditOutcome) -> Bundle:
-    """Return what was asked and answered, as JSON in one spelling; it holds ids and digests only."""
+def bundle_of(
+    challenge: Challenge,
+    readings: Sequence[Reading],
+    outcome: AuditOutcome,
+    network: Mapping[str, Any] | None = None,
+) -> Bundle:
+    """Return what was asked and answered, as JSON in one spelling; it holds ids and digests only.
+
+    `network` is what the storage network's own record of proofs said, where there is one.
+    """
     told = {
         "version": 1,
         "object": challenge.object_id.hex(),
@@ -72,6 +80,7 @@ def bundle_of(challenge: Challenge, readings: Sequence[Reading], outcome: AuditO
             }
             for reading in readings
         ],
+        **({} if network is None else {"network": network}),
     }
     body = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
     return Bundle(

@@ -20,6 +20,7 @@ class PendingGrant:
     expires_at: int
     emergency: bool
     attempts: int  #: that failed so far
+    wave: int = 0  #: not 0: what stands is to be replaced even if it fits the grantee's key; see `redeliver`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,16 +32,32 @@ class Ledger(ABC):
         """Try a delivery again later."""
 
     @abstractmethod
-    async def settle(self, scope: Scope, grantee: bytes, *, key_version: int, escrowed: bool) -> None:
-        """Note that a grant has its key: escrowed by us, or given with it."""
+    async def settle(
+        self, scope: Scope, grantee: bytes, *, key_version: int, escrowed: bool, wave: int = 0
+    ) -> None:
+        """Note that a grant has its key, escrowed by us or in the grant; not if it was marked again since."""
+
+    @abstractmethod
+    async def redeliver(self, record_id: bytes) -> int:
+        """Have the key of a record, which has another one now, delivered anew; return to how many grants.
+
+        All grants that cover it are due, its patient's too, and what is in escrow for them is destroyed.
+        Until the chain knows of the new key it is wrapped to whoever asks. Call it once the queue has it.
+        """
+
+    @abstractmethod
+    async def redeliver_to(self, account: bytes) -> int:
+        """Have every key of an account delivered anew; return how many grants that concerns."""
 
     @abstractmethod
     async def escrow(self, scope: Scope, grantee: bytes) -> list[EscrowedKey]:
         """Return the keys kept for a grant, by record id."""
 
     @abstractmethod
-    async def keep_escrow(self, scope: Scope, grantee: bytes, keys: Sequence[EscrowedKey]) -> None:
-        """Keep exactly these keys for a grant."""
+    async def keep_escrow(
+        self, scope: Scope, grantee: bytes, keys: Sequence[EscrowedKey], *, wave: int = 0
+    ) -> bool:
+        """Keep exactly these keys for a grant; False if it was marked again since they were made."""
 
     @abstractmethod
     async def records_of_patient(self, patient_id: bytes, limit: int) -> list[bytes]:
@@ -103,4 +119,4 @@ class Ledger(ABC):
 
     @abstractmethod
     async def drop_orphans(self) -> None:
-        """Drop escrowed keys that no grant names any more."""
+        """Drop what is kept for grants that the ledger does not have."""

@@ -54,7 +54,7 @@ class StorageBook(ABC):
 
     @abstractmethod
     async def is_under_way(self, object_id: bytes) -> bool:
-        """Tell whether a pack that is not settled yet is, or will be, this object."""
+        """Tell whether a pack or a compaction that is not settled yet is, or will be, this object."""
 
     @abstractmethod
     async def finish_removal(self, object_id: bytes) -> None:

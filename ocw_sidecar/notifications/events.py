@@ -42,6 +42,7 @@ SILENT: Final[Mapping[str, str]] = {
     "ObjectStored": "a step of storing; a submission's status says so",
     "RecordStored": "a step of storing; a submission's status says so",
     "RecordRejected": "becomes a failed record, which is told where it fails",
+    "RecordMoved": "the custodian's own call; who may read it still may",
     "RecordErased": "the custodian's own call",
     "ObjectRemoved": "follows from the custodian's own call",
     "ProofCommitted": "bookkeeping of storage",

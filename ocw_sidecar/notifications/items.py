@@ -34,12 +34,17 @@ class NoticeKind(StrEnum):
     ACCESS_EXPIRING = "access_expiring"
     ACCESS_EXPIRED = "access_expired"
     EMERGENCY_ACCESS = "emergency_access"
+    KEY_RELEASED = "key_released"
     RECORD_FAILED = "record_failed"
     STORAGE_TROUBLE = "storage_trouble"
 
 
 #: Always delivered, at once, whatever the recipient chose.
 URGENT: Final = frozenset({NoticeKind.EMERGENCY_ACCESS})
+
+#: Told only over channels that name them, and only to who has such a channel: they are many.
+OPT_IN: Final = frozenset({NoticeKind.KEY_RELEASED})
+BY_DEFAULT: Final = frozenset(NoticeKind) - OPT_IN
 
 _ID_16: Final = re.compile(r"[0-9a-f]{32}")
 _ID_32: Final = re.compile(r"[0-9a-f]{64}")
@@ -62,6 +67,7 @@ FACTS: Final[Mapping[str, re.Pattern[str] | type[int]]] = {
     "expires_at": int,  #: a block number
     "challenged_at": int,  #: a block number
     "failed_at": int,  #: milliseconds since 1970
+    "released_at": int,  #: milliseconds since 1970
     "records": int,
     "objects": int,
     "health": int,  #: in parts of a million

@@ -27,6 +27,7 @@ TITLES: Final[Mapping[NoticeKind, str]] = {
     NoticeKind.ACCESS_EXPIRING: "An access of yours ends soon",
     NoticeKind.ACCESS_EXPIRED: "An access of yours has ended",
     NoticeKind.EMERGENCY_ACCESS: "Emergency access was opened",
+    NoticeKind.KEY_RELEASED: "A record's key was handed out",
     NoticeKind.RECORD_FAILED: "Records could not be stored",
     NoticeKind.STORAGE_TROUBLE: "Stored records are in danger",
 }

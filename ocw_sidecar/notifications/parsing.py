@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from caregrid.errors import InputInvalid
 from caregrid.webhooks import decode_secret
-from ocw_sidecar.notifications.items import NoticeKind
+from ocw_sidecar.notifications.items import BY_DEFAULT, NoticeKind
 from ocw_sidecar.notifications.preferences import MAX_CHANNELS, Choice
 from ocw_sidecar.notifications.targets import Target, TargetType
 
@@ -55,7 +55,7 @@ def _target(value: Mapping[str, Any]) -> Target:
 
 def _kinds(value: Any) -> frozenset[NoticeKind]:
     if value is None:
-        return frozenset(NoticeKind)
+        return BY_DEFAULT
     texts = _texts(value)
     if not set(texts) <= set(NoticeKind):
         raise InputInvalid(f"kinds are of {', '.join(NoticeKind)}")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ocw_sidecar.notifications.delivery import Fault, Turn
     from ocw_sidecar.notifications.feed import Page
-    from ocw_sidecar.notifications.items import Notice
+    from ocw_sidecar.notifications.items import Notice, NoticeKind
     from ocw_sidecar.notifications.messages import Message
     from ocw_sidecar.notifications.preferences import SealedChannel, StoredChannel
     from ocw_sidecar.notifications.targets import Origin, Target
@@ -27,6 +27,10 @@ class Notices(ABC):
     @abstractmethod
     async def after(self, recipient: bytes, position: int | None, limit: int) -> Page:
         """Return some of a recipient's notices behind a position, the oldest first; None means all."""
+
+    @abstractmethod
+    async def wants(self, recipient: bytes, kind: NoticeKind) -> bool:
+        """Tell whether a recipient has a channel for notices of a kind."""
 
     @abstractmethod
     async def oversee(self, account: bytes) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from caregrid.errors import AccessRefused, InputInvalid
 from caregrid.sealed import new_data_key, open_sealed, seal
-from ocw_sidecar.notifications.items import URGENT, NoticeKind
+from ocw_sidecar.notifications.items import BY_DEFAULT, URGENT, NoticeKind
 from ocw_sidecar.notifications.targets import Origin, Target, TargetType
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Choice:
     """One channel as its recipient wants it."""
 
     target: Target
-    kinds: frozenset[NoticeKind] = frozenset(NoticeKind)
+    kinds: frozenset[NoticeKind] = BY_DEFAULT
     digest_minute: int | None = None  #: after midnight in UTC; None: at once
 
     def __post_init__(self) -> None:

@@ -11,9 +11,10 @@ import os
 import secrets
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from caregrid.disk import full_disk_named, sync_folder
 from caregrid.errors import DigestMismatch, ProtocolViolation
 from caregrid.storage import FileIdHasher
-from ocw_sidecar.pipeline.spool import disk_full_as_error, sync, sync_folder
+from ocw_sidecar.pipeline.spool import sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ class _Writing:
 
     async def run(self, records: Sequence[PackedRecord]) -> bytes:
         try:
-            with disk_full_as_error():
+            with full_disk_named():
                 await self._write(records)
                 await asyncio.to_thread(self._publish)
         finally:

@@ -38,6 +38,20 @@ class WorkerCrashPoint(StrEnum):
 
     ESCROWED = "ESCROWED"  #: a grant's key wrapped and kept, the chain not yet told
     DELIVERED = "DELIVERED"  #: the chain told, not yet noted
+    TAGGED = "TAGGED"  #: an object's tags on the nodes and listed, the chain not yet told
+    COMMITTED = "COMMITTED"  #: the chain told of the tags, not yet noted
+    REWRAPPED = "REWRAPPED"  #: some keys wrapped by the new master key, others not yet
+    COMPACTION_PLANNED = "COMPACTION_PLANNED"
+    COMPACTION_WRITTEN = "COMPACTION_WRITTEN"  #: the new object's file on disk, its id not yet noted
+    COMPACTION_ASSEMBLED = "COMPACTION_ASSEMBLED"
+    COMPACTION_UPLOADED = "COMPACTION_UPLOADED"  #: in storage, not yet noted
+    COMPACTION_STORED = "COMPACTION_STORED"
+    COMPACTION_SUBMITTED = "COMPACTION_SUBMITTED"  #: some records moved on chain, not yet noted
+    COMPACTION_NOTED = "COMPACTION_NOTED"  #: noted, the file not yet removed
+    ERASURE_LISTED = "ERASURE_LISTED"  #: in the list of erasures, not in the database
+    ERASURE_DECIDED = "ERASURE_DECIDED"  #: keys destroyed, not yet acknowledged
+    ERASURE_SUBMITTED = "ERASURE_SUBMITTED"  #: executed on chain, not yet noted
+    ERASURE_NOTED = "ERASURE_NOTED"  #: noted, our copies of the sealed bytes not yet removed
 
 
 def reach(point: CrashPoint | WorkerCrashPoint) -> None:

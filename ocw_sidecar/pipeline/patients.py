@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 #: Registrations that may wait for the chain; past this the API refuses more.
@@ -31,6 +32,15 @@ class Registration:
     state: RegistrationState
     reason: str | None = None  #: the code of what the last attempt failed with
     attempts: int = 0  #: those that failed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegistrationCount:
+    """How many registrations are in a state."""
+
+    state: RegistrationState
+    items: int
+    oldest: datetime  #: when the first of them was asked for
 
 
 class Patients(ABC):
@@ -64,6 +74,10 @@ class Patients(ABC):
     @abstractmethod
     async def postpone(self, patient_id: bytes, *, due: datetime, reason: str) -> None:
         """Try a registration again later."""
+
+    @abstractmethod
+    async def counts(self) -> Sequence[RegistrationCount]:
+        """Return how many registrations are how far; for people who ask, as it reads them all."""
 
     @abstractmethod
     async def seen(self, after: bytes, limit: int) -> list[bytes]:

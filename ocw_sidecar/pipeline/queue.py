@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Trouble,
         Verdict,
     )
+    from ocw_sidecar.pipeline.releases import Ground
     from ocw_sidecar.pipeline.states import RecordState, Stage
 
 
@@ -147,7 +148,7 @@ class Queue(ABC):
         """Return the wrapped data key of an accepted record."""
 
     @abstractmethod
-    async def note_release(self, record_id: bytes, account: bytes, *, now: datetime) -> None:
+    async def note_release(self, record_id: bytes, account: bytes, *, ground: Ground, now: datetime) -> None:
         """Log that a record's data key is handed to an account, before it is."""
 
     @abstractmethod

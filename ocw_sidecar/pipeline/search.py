@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from caregrid.records import RecordFormat
     from ocw_sidecar.pipeline.items import RecordView
+    from ocw_sidecar.pipeline.releases import ReleasePage
     from ocw_sidecar.pipeline.states import SubmissionState
 
 T = TypeVar("T")
@@ -79,3 +80,7 @@ class Search(ABC):
     @abstractmethod
     async def records(self, query: Query) -> Page[FoundRecord]:
         """Return a page of records."""
+
+    @abstractmethod
+    async def releases(self, record_id: bytes, *, before: int | None, limit: int) -> ReleasePage:
+        """Return a page of the times that a record's key was handed out, below a number."""

@@ -7,16 +7,14 @@ names them, and are removed after it has forgotten them; what a crash leaves in 
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 import secrets
 import shutil
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
-from caregrid.errors import DiskLow
+from caregrid.disk import full_disk_named, sync_folder
 from ocw_sidecar.pipeline.items import InRow, InSpool
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ INLINE_LIMIT: Final = 256 * 1024
 
 #: Bounds what one read of a spool file takes in memory.
 READ_SIZE: Final = 1 << 20
-
-_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Spool:
@@ -131,17 +127,17 @@ class SpoolFile:
 
     def __init__(self, name: str, path: Path) -> None:
         self.name, self._path = name, path
-        with disk_full_as_error():
+        with full_disk_named():
             self._file: BinaryIO = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def write(self, data: bytes) -> None:
         """Append."""
-        with disk_full_as_error():
+        with full_disk_named():
             self._file.write(data)
 
     def finish(self) -> None:
         """Make the file and its name durable."""
-        with disk_full_as_error():
+        with full_disk_named():
             sync(self._file)
             self._file.close()
             sync_folder(self._path.parent)
@@ -149,7 +145,7 @@ class SpoolFile:
     def discard(self) -> None:
         """Remove the file."""
         self._path.unlink(missing_ok=True)
-        with disk_full_as_error():
+        with full_disk_named():
             self._file.close()
 
 
@@ -224,27 +220,3 @@ def sync(file: BinaryIO) -> None:
     """Make a file's content durable."""
     file.flush()
     os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def disk_full_as_error() -> Iterator[None]:
-    """Turn the system's word for a full disk into ours.
-
-    Raises:
-        DiskLow: there is no room to write.
-    """
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in _DISK_FULL:
-            raise DiskLow from exc
-        raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
@@ -26,11 +25,15 @@ from pydantic_settings import (
 )
 
 from caregrid.errors import ConfigInvalid, InputInvalid
+from caregrid.hosts import is_loopback
 from caregrid.keys import decode_account
 from ocw_sidecar.settings.api import ApiSettings
+from ocw_sidecar.settings.background import BackgroundSettings
 from ocw_sidecar.settings.chain import ChainSettings
 from ocw_sidecar.settings.clock import ClockSettings
 from ocw_sidecar.settings.database import DatabaseSettings
+from ocw_sidecar.settings.key_store import KeyStoreSettings
+from ocw_sidecar.settings.logs import LogSettings
 from ocw_sidecar.settings.notifications import NotificationSettings
 from ocw_sidecar.settings.redis import RedisSettings
 from ocw_sidecar.settings.storage import StorageSettings
@@ -107,9 +110,12 @@ class Settings(BaseSettings):
     store_lanes: int = Field(default=2, ge=1, le=16)  #: objects uploaded at once
 
     api: ApiSettings = ApiSettings()
+    background: BackgroundSettings = BackgroundSettings()
     chain: ChainSettings = ChainSettings()
     clock: ClockSettings = ClockSettings()
     database: DatabaseSettings = DatabaseSettings()
+    key_store: KeyStoreSettings = KeyStoreSettings()
+    logs: LogSettings = LogSettings()
     notifications: NotificationSettings = NotificationSettings()
     redis: RedisSettings = RedisSettings()
     storage: StorageSettings = StorageSettings()
@@ -149,7 +155,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _require_private_listener(self) -> Self:
-        if not self.trust_network and not _is_loopback(self.host):
+        if not self.trust_network and not is_loopback(self.host):
             raise ValueError(
                 "host reaches beyond this machine, where plain HTTP would show plaintext; "
                 "set trust_network = true only behind a proxy that ends TLS"
@@ -164,6 +170,11 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys((*first, *self.gateway_urls)))
 
     @property
+    def logs_path(self) -> Path:
+        """Where logs are kept."""
+        return self.logs.folder or self.home / "logs"
+
+    @property
     def operator_path(self) -> Path:
         """Where the operator's identity is."""
         return self.operator_file or self.home / "operator.json"
@@ -174,16 +185,14 @@ class Settings(BaseSettings):
         return self.key_store_file or self.home / "keystore.json"
 
     @property
+    def proof_key_path(self) -> Path:
+        """Where the secret key is that tags of stored objects are made with."""
+        return self.workers.integrity.proof_key_file or self.home / "proof.key"
+
+    @property
     def passphrase_path(self) -> Path:
         """Where the passphrase of both is."""
         return self.passphrase_file or self.home / "passphrase"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _advice(fault: ErrorDetails) -> str:

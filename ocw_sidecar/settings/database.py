@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path  # noqa: TC003  pydantic reads it
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, PositiveFloat, SecretStr, field_validator
 
+from caregrid.hosts import is_loopback
 from ocw_sidecar.settings.part import Part
 
 _SCHEMES: Final = frozenset({"postgresql", "postgres"})
@@ -51,9 +51,4 @@ def _check(url: str) -> None:
 
 
 def _is_local(host: str) -> bool:
-    if not host or host.startswith("/") or host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not host or host.startswith("/") or is_loopback(host)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
 from typing import Final
 
 from pydantic import ByteSize, Field, PositiveFloat, PositiveInt
 
 from caregrid.storage import TerritoryLimits, TransferPolicy
 from caregrid.storage.failover import FailoverPolicy
+from ocw_sidecar.settings.cess import CessSettings
 from ocw_sidecar.settings.part import Part
 
 _MIB: Final = 1 << 20
@@ -18,6 +20,7 @@ _GIB: Final = 1 << 30
 class StorageSettings(Part):
     """The table `[storage]`; durations are in seconds."""
 
+    identity_file: Path | None = None  #: who owns the objects; by default the operator
     chunk_size: ByteSize = Field(default=ByteSize(8 * _MIB), ge=1, le=_GIB)  #: what a cut upload sends anew
     attempts: PositiveInt = 2  #: of a transfer at one gateway that bring nothing forward, the first included
     failures_to_open: PositiveInt = 2  #: in a row, then a gateway is left out for a while
@@ -29,6 +32,8 @@ class StorageSettings(Part):
     warn_share: float = Field(default=0.1, ge=0, le=1)  #: of the territory; with less left there is a notice
     warn_space: ByteSize = Field(default=ByteSize(10 * _GIB), ge=0)  #: likewise, whatever its size
     warn_days: float = Field(default=14.0, ge=0, le=3650)  #: before its end
+
+    cess: CessSettings = CessSettings()  #: the chain, where this is the CESS network
 
     def failover(self) -> FailoverPolicy:
         """Return how one gateway stands in for another."""

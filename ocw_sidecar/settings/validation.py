@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path  # noqa: TC003  pydantic reads it
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, field_validator, model_validator
 
+from caregrid.hosts import is_loopback
 from ocw_sidecar.settings.part import Part
 
 _MIB: Final = 1 << 20
@@ -50,12 +50,5 @@ def _check(url: str) -> None:
         raise ValueError("it has the form https://HOST/PATH, without a query")
     if parts.username is not None or parts.password is not None:
         raise ValueError("it holds a name or a password, which would be logged; leave them out")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("it leads beyond this machine; use https, so that nobody can read along")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

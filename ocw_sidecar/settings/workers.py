@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import ByteSize, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from caregrid.storage.health import CRITICAL_HEALTH, WANTED_NODES, WANTED_REPLICAS
+from ocw_sidecar.settings.compaction import CompactionSettings
+from ocw_sidecar.settings.integrity import IntegritySettings
 from ocw_sidecar.settings.part import Part
 from ocw_sidecar.settings.validation import ValidationSettings
-
-MIB = 1 << 20
 
 
 class KeyDeliverySettings(Part):
@@ -48,17 +48,6 @@ class StorageHealthSettings(Part):
         return self
 
 
-class IntegritySettings(Part):
-    """Checks that objects can be read and are what was anchored."""
-
-    sample: int = Field(default=8, ge=1, le=256)  #: objects in one run
-    records: int = Field(default=4, ge=1, le=256)  #: records of each object
-    read_limit: ByteSize = Field(default=ByteSize(64 * MIB), ge=1)  #: of one object; one record at least
-    timeout_s: PositiveFloat = 120.0  #: for one object
-    contained_limit: PositiveInt = 3  #: times that the same challenge may go unanswered
-    keep_bundles: PositiveInt = 10_000
-
-
 class PurgeSettings(Part):
     """Forgets how records came in, long after they are final."""
 
@@ -75,5 +64,6 @@ class WorkersSettings(Part):
     expiry: ExpirySettings = ExpirySettings()
     storage_health: StorageHealthSettings = StorageHealthSettings()
     integrity: IntegritySettings = IntegritySettings()
+    compaction: CompactionSettings = CompactionSettings()
     purge: PurgeSettings = PurgeSettings()
     control_s: PositiveFloat = Field(default=1.0, le=60)  #: how soon a pause or a run-once is heeded

@@ -15,6 +15,7 @@ from ocw_sidecar.workers.intervals import unless_paused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from caregrid.chain.port import BlockRef
     from ocw_sidecar.ports import TaskRunner
     from ocw_sidecar.workers.control import ControlWatch
     from ocw_sidecar.workers.desk import Desk
@@ -51,7 +52,7 @@ class Clock:
             block_log=self._desk.block_log,
             settings=self._desk.bench.settings.clock,
             metrics=self._desk.metrics,
-            restore=self._desk.restorer.restore,
+            restore=self._restore,
             wake=self.wake,
         )
         async with asyncio.TaskGroup() as group:
@@ -68,6 +69,11 @@ class Clock:
         self._desk.bench.bells.ring(Bell.BLOCK, Bell.NOTIFY)
         for name in self._agenda.take_due(height):
             await self._runner.defer(name, height=height)
+
+    async def _restore(self, block: BlockRef) -> None:
+        # Blocks that cannot be followed any more may have erased records.
+        await self._desk.eraser.sweep()
+        await self._desk.restorer.restore(block)
 
     async def _heed(self) -> None:
         """Have workers run for which a single run was asked."""

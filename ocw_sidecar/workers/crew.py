@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from caregrid.errors import WorkerUnknown
 from ocw_sidecar.pipeline.steps import RegisterStep, Step
+from ocw_sidecar.workers.background.jobs import CleanupJob, SyncJob
 from ocw_sidecar.workers.clock import Clock
+from ocw_sidecar.workers.compaction import CompactionWorker
+from ocw_sidecar.workers.erasure import ErasureStep
 from ocw_sidecar.workers.expiry import ExpiryStep
 from ocw_sidecar.workers.integrity import IntegrityWorker
 from ocw_sidecar.workers.jumps import JumpWatch
@@ -20,6 +23,7 @@ from ocw_sidecar.workers.pipeline import shared_steps, submitting_steps
 from ocw_sidecar.workers.purge import PurgeJob
 from ocw_sidecar.workers.removal import RemovalStep
 from ocw_sidecar.workers.storage_health import StorageHealthWorker
+from ocw_sidecar.workers.tagging import TaggingStep
 from ocw_sidecar.workers.wall import WallClock
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.pipeline.patients import Patients
     from ocw_sidecar.pipeline.upkeep import Upkeep
     from ocw_sidecar.ports import Election, TaskRunner
+    from ocw_sidecar.workers.background.tasks import Tasks
     from ocw_sidecar.workers.control import ControlWatch
     from ocw_sidecar.workers.desk import Desk
     from ocw_sidecar.workers.intervals import IntervalWorker, WallJob
@@ -45,11 +50,16 @@ WORKERS: Final = (
     "registration",
     "key-delivery",
     "expiry",
+    "erasure",
     "removal",
+    "compaction",
+    "tagging",
     "integrity",
     "storage-health",
     "notifications",
     "purge",
+    "cleanup",
+    "sync",
 )
 
 
@@ -73,6 +83,7 @@ class Tools:
     tasks: TaskRunner
     upkeep: Upkeep
     patients: Patients
+    background: Tasks
     outbox: Outbox
     preferences: Preferences
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -103,14 +114,19 @@ class Crew:
             ("registration", RegisterStep(bench, tools.patients)),
             (KeyDeliveryStep.name, KeyDeliveryStep(desk)),
             (ExpiryStep.name, ExpiryStep(desk)),
+            (ErasureStep.name, ErasureStep(desk)),
             (RemovalStep.name, RemovalStep(desk)),
+            (TaggingStep.name, TaggingStep(desk)),
         ]
         self.intervals: Mapping[IntervalWorker, int] = {
             IntegrityWorker(desk): settings.clock.integrity_every,
             StorageHealthWorker(desk): settings.clock.storage_health_every,
+            CompactionWorker(desk): settings.workers.compaction.every_blocks,
         }
         self.wall_jobs: Mapping[WallJob, float] = {
-            PurgeJob(bench, tools.upkeep): settings.workers.purge.every_s
+            PurgeJob(bench, tools.upkeep): settings.workers.purge.every_s,
+            CleanupJob(tools.background): settings.background.cleanup_every_s,
+            SyncJob(tools.background, settings.background): settings.background.sync_every_s,
         }
         self.clock = Clock(desk, tools.watch, tools.tasks, self.intervals)
         self.wall_clock = WallClock(desk, tools.watch, self.wall_jobs)

@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     from ocw_sidecar.clock.controls import Controls
     from ocw_sidecar.clock.port import BlockLog
     from ocw_sidecar.ledger.port import Ledger
+    from ocw_sidecar.ledger.proofs import ProofBook
     from ocw_sidecar.ledger.restoring import Restorer
     from ocw_sidecar.ledger.storage import StorageBook
     from ocw_sidecar.metrics import Metrics
     from ocw_sidecar.notifications.port import Notices
     from ocw_sidecar.pipeline.bench import Bench
+    from ocw_sidecar.pipeline.compaction import CompactionBook
+    from ocw_sidecar.pipeline.erasing import Eraser
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +28,9 @@ class Desk:
     ledger: Ledger
     restorer: Restorer
     storage: StorageBook
+    compaction: CompactionBook
+    proofs: ProofBook
+    eraser: Eraser
     controls: Controls
     notices: Notices
     metrics: Metrics

@@ -1,8 +1,9 @@
-"""Checks of a subset of our objects that they can be read and are what was anchored, and reports it.
+"""Checks of a subset of our objects that they are stored and are what was anchored, and reports of it.
 
-The first form of the proofs of storage: finalized blocks choose records of an object, which are read through
-the gateway and compared with the digests on the chain. What was asked and answered is kept as a bundle, whose
-digest stands in the report.
+Where storage nodes answer challenges of ours they are asked for proofs (`proof_rounds`). What no proof can
+be asked of is read: finalized blocks choose records of an object, which are read through the gateway and
+compared with the digests on the chain. Where the storage network keeps a record of proofs itself, as CESS
+does, that counts beside. What was asked and answered is kept as a bundle, whose digest stands in the report.
 """
 
 from __future__ import annotations
@@ -15,26 +16,25 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import structlog
 
-from caregrid.chain.calls import MAX_BATCH, report_integrity
 from caregrid.chain.port import AuditOutcome, IntegrityReport, ProofScheme
 from caregrid.errors import CaregridError, FragmentsMissing, ObjectUnknown, StorageUnreachable
 from ocw_sidecar.ledger.challenges import MIXED_BLOCKS, Challenge, Reading, bundle_of
-from ocw_sidecar.notifications.items import NoticeKind, notice
 from ocw_sidecar.pipeline.faults import reason_of
+from ocw_sidecar.workers.integrity_reports import Reports
 from ocw_sidecar.workers.intervals import IntervalWorker
+from ocw_sidecar.workers.outcomes import combined
+from ocw_sidecar.workers.proof_rounds import ProofRounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from caregrid.chain.port import Record
     from ocw_sidecar.ledger.items import KnownObject
-    from ocw_sidecar.notifications.items import Notice
+    from ocw_sidecar.ports import ProofRecord
     from ocw_sidecar.workers.desk import Desk
 
 #: An object holds no more records than this on the chain.
 MAX_RECORDS: Final = 65_536
-
-_TROUBLE: Final = frozenset({AuditOutcome.FAILED, AuditOutcome.OFFLINE})
 
 log = structlog.get_logger()
 
@@ -43,6 +43,7 @@ log = structlog.get_logger()
 class _Verdict:
     known: KnownObject
     outcome: AuditOutcome
+    contained: bool  #: by our own reading: the same is asked again
     report: IntegrityReport
 
 
@@ -54,24 +55,35 @@ class IntegrityWorker(IntervalWorker):
     def __init__(self, desk: Desk) -> None:
         self._desk, self._ports = desk, desk.bench.ports
         self._settings = desk.bench.settings.workers.integrity
+        self._reports, proving = Reports(desk), self._ports.proving
+        self._rounds = None if proving is None else ProofRounds(desk, proving)
 
     async def run(self, height: int) -> Mapping[str, int]:
-        """Challenge a subset as of a block.
+        """Ask for proofs and read records, a subset of each as of a block.
 
         Raises:
-            StorageUnreachable: no verdict was reached on any of them.
+            StorageUnreachable: no verdict was reached on any object.
         """
-        due = await self._desk.ledger.longest_unasked(height, self._settings.sample)
-        verdicts = [await self._judge(known, height) for known in due]
+        proved = {} if self._rounds is None else await self._rounds.run(height)
+        read = await self._read_some(height)
+        return {kind: proved.get(kind, 0) + read.get(kind, 0) for kind in (*read, *proved)}
+
+    async def _read_some(self, height: int) -> Mapping[str, int]:
+        verdicts = [await self._judge(known, height) for known in await self._due(height)]
         if verdicts and all(each.outcome is AuditOutcome.UNKNOWN for each in verdicts):
             raise StorageUnreachable("no object could be checked")
-        reported = await self._report([each.report for each in verdicts])
+        reported = await self._reports.submit([each.report for each in verdicts])
         for each in verdicts:
             await self._note(each, height)
-        bad = [each.report for each in verdicts if each.outcome in _TROUBLE]
-        await self._desk.notices.add([self._trouble(report) for report in bad])
+        await self._reports.tell([each.report for each in verdicts])
         outcomes = Counter(each.outcome.value.lower() for each in verdicts)
         return {"checked": len(verdicts), "reported": reported, **outcomes}
+
+    async def _due(self, height: int) -> Sequence[KnownObject]:
+        if self._rounds is None:
+            return await self._desk.ledger.longest_unasked(height, self._settings.sample)
+        # Proofs say more than a read; only what no proof can be asked of yet is read.
+        return await self._desk.proofs.never_asked(height, self._settings.sample)
 
     async def _judge(self, known: KnownObject, height: int) -> _Verdict:
         challenge = await self._challenge(known, height)
@@ -88,7 +100,14 @@ class IntegrityWorker(IntervalWorker):
         except CaregridError as exc:
             log.warning("object_not_checked", object=known.object_id.hex(), reason=reason_of(exc))
             outcome = AuditOutcome.UNKNOWN
-        bundle = bundle_of(challenge, readings, outcome)
+        return await self._concluded(known, challenge, readings, outcome)
+
+    async def _concluded(
+        self, known: KnownObject, challenge: Challenge, readings: Sequence[Reading], ours: AuditOutcome
+    ) -> _Verdict:
+        record = await self._record(known.object_id)
+        outcome = ours if record is None else combined(ours, record.outcome)
+        bundle = bundle_of(challenge, readings, outcome, None if record is None else record.facts)
         await self._desk.ledger.keep_bundle(bundle, keep=self._settings.keep_bundles)
         report = IntegrityReport(
             object_id=known.object_id,
@@ -97,7 +116,18 @@ class IntegrityWorker(IntervalWorker):
             challenged_at=challenge.challenged_at,
             proof_digest=bundle.digest,
         )
-        return _Verdict(known=known, outcome=outcome, report=report)
+        contained = ours is AuditOutcome.CONTAINED
+        return _Verdict(known=known, outcome=outcome, contained=contained, report=report)
+
+    async def _record(self, object_id: bytes) -> ProofRecord | None:
+        if self._ports.proofs is None:
+            return None
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                return await self._ports.proofs.look(object_id)
+        except (TimeoutError, CaregridError) as exc:
+            log.warning("proofs_not_looked_at", object=object_id.hex(), reason=reason_of(exc))
+            return None
 
     async def _challenge(self, known: KnownObject, height: int) -> Challenge:
         named_after = height if known.contained_at is None else known.contained_at
@@ -124,41 +154,13 @@ class IntegrityWorker(IntervalWorker):
             digest.update(chunk)
         return digest.digest()
 
-    async def _report(self, reports: Sequence[IntegrityReport]) -> int:
-        """Report what is not reported yet: a run that was cut short may have got that far."""
-        due = [report for report in reports if not await self._is_reported(report)]
-        reported = 0
-        for start in range(0, len(due), MAX_BATCH):
-            call = report_integrity(self._desk.organisation, due[start : start + MAX_BATCH])
-            receipt = await self._ports.submitter.submit(call)
-            reported += sum(event.name == "IntegrityReported" for event in receipt.events)
-        return reported
-
-    async def _is_reported(self, report: IntegrityReport) -> bool:
-        stored = await self._ports.chain.stored_object(report.object_id)
-        if stored is None:
-            return True  # it is gone from the chain, and takes no report
-        last = stored.integrity
-        told = (report.challenged_at, report.proof_digest)
-        return last is not None and (last.challenged_at, last.proof_digest) == told
-
     async def _note(self, verdict: _Verdict, height: int) -> None:
-        contained = verdict.outcome is AuditOutcome.CONTAINED
+        contained = verdict.contained
         await self._desk.ledger.note_asked(
             verdict.known.object_id,
             height,
             contained=verdict.known.contained + 1 if contained else 0,
             contained_at=verdict.report.challenged_at if contained else None,
-        )
-
-    def _trouble(self, report: IntegrityReport) -> Notice:
-        return notice(
-            NoticeKind.STORAGE_TROUBLE,
-            self._desk.organisation,
-            self._ports.now(),
-            object=report.object_id.hex(),
-            outcome=str(report.outcome),
-            challenged_at=report.challenged_at,
         )
 
 

@@ -39,6 +39,10 @@ class WallJob(ABC):
     async def run(self) -> Mapping[str, int]:
         """Do the work, within bounds; return what was done, by kind. Twice is as good as once."""
 
+    def next_every(self, every_s: float) -> float:
+        """Return the seconds between runs from now on, given those so far; asked after each run."""
+        return every_s
+
 
 async def taken_down(
     name: str,

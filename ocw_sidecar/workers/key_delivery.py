@@ -4,6 +4,10 @@ Who gives a grant by his wallet cannot wrap the key, which only the custodian ha
 grants are looked at each block; the key is wrapped to the grantee's encryption key and kept, and then the
 chain is told its digest. Nothing is sent before the chain was asked how the grant stands: an earlier attempt
 may have gone through.
+
+A grant is due again when its grantee sets a new encryption key, and when the record is sealed under another
+data key. A key that stands in the grant itself is then replaced by another one in the grant, so that whoever
+reads without a sidecar goes on doing so, and the deposit stays whose it is.
 """
 
 from __future__ import annotations
@@ -79,31 +83,35 @@ class KeyDeliveryStep(Step):
             return None
         if not present.is_live((await self._ports.chain.finalized_head()).number):
             raise GrantExpired
-        if isinstance(present.key, Inline):
-            await self._settle(grant, present.key.key_version, escrowed=False)
-            return None
-        return await self._escrow(grant, present)
-
-    async def _escrow(self, grant: PendingGrant, present: Grant) -> KeyDelivery | None:
         key = await self._ports.chain.encryption_key(grant.grantee)
         if key is None:
             raise NoEncryptionKey
-        kept = await self._kept(grant, key)
-        digest = escrow_digest(grant.scope, kept)
-        escrowed = Escrowed(digest=digest, key_version=key.version)
-        if present.key == escrowed:
-            await self._settle(grant, key.version, escrowed=True)
+        if isinstance(present.key, Inline) and present.key.key_version == key.version and not grant.wave:
+            await self._settle(grant, present.key)
             return None
-        return KeyDelivery(scope=grant.scope, grantee=grant.grantee, key=escrowed)
+        return await self._replacement(grant, present, key)
 
-    async def _kept(self, grant: PendingGrant, key: EncryptionKey) -> list[EscrowedKey]:
+    async def _replacement(
+        self, grant: PendingGrant, present: Grant, key: EncryptionKey
+    ) -> KeyDelivery | None:
+        kept = await self._kept(grant, key)
+        if kept is None:
+            return None  # marked again just now, so it is due again
+        wanted = _as_delivered(present, kept, key.version)
+        if present.key == wanted:
+            await self._settle(grant, wanted)
+            return None
+        return KeyDelivery(scope=grant.scope, grantee=grant.grantee, key=wanted)
+
+    async def _kept(self, grant: PendingGrant, key: EncryptionKey) -> list[EscrowedKey] | None:
         """Return the grant's keys in escrow, of an earlier attempt if they are good."""
         kept = await self._ledger.escrow(grant.scope, grant.grantee)
         if kept and all(each.key_version == key.version for each in kept):
             return kept
         stored = await self._stored_keys(grant.scope)
         wrapped = await asyncio.to_thread(self._wrap, stored, key)
-        await self._ledger.keep_escrow(grant.scope, grant.grantee, wrapped)
+        if not await self._ledger.keep_escrow(grant.scope, grant.grantee, wrapped, wave=grant.wave):
+            return None
         reach(WorkerCrashPoint.ESCROWED)
         return wrapped
 
@@ -156,14 +164,20 @@ class KeyDeliveryStep(Step):
         for place, (grant, delivery) in ready.items():
             answer = answers.get(place)
             if answer is not None and answer.name == "KeyDelivered":
-                await self._settle(grant, delivery.key.key_version, escrowed=True)
+                await self._settle(grant, delivery.key)
                 settled += 1
             else:
                 await self._postpone(grant, UNANSWERED if answer is None else str(answer.fields["reason"]))
         return settled
 
-    async def _settle(self, grant: PendingGrant, key_version: int, *, escrowed: bool) -> None:
-        await self._ledger.settle(grant.scope, grant.grantee, key_version=key_version, escrowed=escrowed)
+    async def _settle(self, grant: PendingGrant, key: Inline | Escrowed) -> None:
+        await self._ledger.settle(
+            grant.scope,
+            grant.grantee,
+            key_version=key.key_version,
+            escrowed=isinstance(key, Escrowed),
+            wave=grant.wave,
+        )
         log.info("key_delivered", emergency=grant.emergency)
 
     async def _postpone(self, grant: PendingGrant, reason: str) -> None:
@@ -171,3 +185,11 @@ class KeyDeliveryStep(Step):
         if isinstance(decision, RetryAt):
             await self._ledger.postpone(grant, due=decision.at, reason=reason)
         log.warning("key_not_delivered", reason=reason, attempt=grant.attempts + 1)
+
+
+def _as_delivered(present: Grant, kept: Sequence[EscrowedKey], version: int) -> Inline | Escrowed:
+    """Return kept keys as the grant is to have them: in it, where it had its key so far, else by digest."""
+    if isinstance(present.key, Inline) and isinstance(present.scope, RecordScope):
+        [only] = kept
+        return Inline(wrapped=only.wrapped, key_version=version)
+    return Escrowed(digest=escrow_digest(present.scope, kept), key_version=version)

@@ -25,14 +25,15 @@ async def look(desk: Desk, *, day: int) -> list[Notice]:
         desk: what to look with.
         day: the block that the present day began with; the same trouble is told once a day.
     """
-    refused = await _refused(desk)
-    codes = [*([TerritoryUnusable.code] if refused else []), *await _warnings(desk)]
+    codes = await _warnings(desk)
+    if TerritoryUnusable.code not in codes and await _refused(desk):
+        codes = [TerritoryUnusable.code, *codes]
     kind, now = NoticeKind.STORAGE_TROUBLE, desk.bench.ports.now()
     return [notice(kind, desk.organisation, now, code=code, block=day) for code in codes]
 
 
 async def _refused(desk: Desk) -> bool:
-    # The only sign on a network that does not tell of territories, and the surest on one that does.
+    # The only sign on a network that does not tell of territories, and sometimes the first on one that does.
     troubles = await desk.bench.queue.troubles()
     return any(each.reason == TerritoryUnusable.code for each in troubles)
 
@@ -43,11 +44,11 @@ async def _warnings(desk: Desk) -> list[str]:
         async with asyncio.timeout(settings.workers.storage_health.timeout_s):
             territory = await ports.store.territory()
     except TerritoryUnusable:
-        return []  # a network of one's own may require none; where one is, uploads are refused
+        return [TerritoryUnusable.code]  # it is missing, and where none is required the network says so
     except (TimeoutError, CaregridError) as exc:
         log.warning("territory_not_looked_at", reason=reason_of(exc))
         return []
-    if territory is None:
+    if territory is None or territory.unlimited:
         return []
     desk.metrics.territory(total=territory.total, remaining=territory.remaining, deadline=territory.deadline)
     warnings = territory.warnings(ports.now(), settings.storage.territory_limits())

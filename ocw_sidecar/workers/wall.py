@@ -71,7 +71,7 @@ class WallClock:
             next_run = now if last is None or last > now else max(now, last + every)
             self._scheduler.add_job(
                 _ring,
-                IntervalTrigger(seconds=every_s, timezone=UTC),
+                _each(every_s),
                 args=[self._due[job.name]],
                 id=job.name,
                 next_run_time=next_run,
@@ -83,6 +83,17 @@ class WallClock:
             if await heard(due, control_s) or self._watch.asked(job.name):
                 due.clear()
                 await unless_paused(job.name, job.run, watch=self._watch, now=self._desk.bench.ports.now)
+                self._adapt(job)
+
+    def _adapt(self, job: WallJob) -> None:
+        every_s = job.next_every(self._jobs[job])
+        if every_s != self._jobs[job] and self._scheduler is not None:
+            self._jobs[job] = every_s
+            self._scheduler.reschedule_job(job.name, trigger=_each(every_s))
+
+
+def _each(every_s: float) -> IntervalTrigger:
+    return IntervalTrigger(seconds=every_s, timezone=UTC)
 
 
 async def _ring(event: asyncio.Event) -> None:

@@ -117,6 +117,13 @@ class Database(ABC):
     def begin_read(self, work: Callable[[Session], T]) -> Future[T]:
         """Return the promise of what `read` returns; for threads, which may wait for it. Does not block."""
 
+    async def scrub(self) -> bool:
+        """Have what was deleted leave the database's own files; False when somebody read them: try again.
+
+        Copies made elsewhere, as backups and a server's own log, are out of reach.
+        """
+        return True
+
     @abstractmethod
     async def close(self) -> None:
         """Finish what is under way and let go."""

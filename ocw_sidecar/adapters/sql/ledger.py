@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from caregrid.chain.port import ExpirableGrant, ExpirableRequest
+from ocw_sidecar.adapters.sql import ledger_redeliveries as redeliveries
 from ocw_sidecar.adapters.sql import ledger_rows as rows
-from ocw_sidecar.adapters.sql.ledger_fold import SQL, fold, forget
+from ocw_sidecar.adapters.sql.ledger_fold import SQL, end_grant, fold, forget
 from ocw_sidecar.adapters.sql.rows import to_ms
 from ocw_sidecar.ledger.port import Ledger
 from ocw_sidecar.ledger.scopes import scope_key, scope_of_key
+from ocw_sidecar.pipeline import sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlLedger", "fold", "forget"]
 
+PROOFS: Final = sql.named_statements("proofs")
+
 
 class SqlLedger(Ledger):
     """The ledger's tables."""
@@ -44,23 +48,22 @@ class SqlLedger(Ledger):
         """Try later; see `Ledger.postpone`."""
         await self._do("postpone_grant", **rows.place(grant), due=to_ms(due), reason=reason)
 
-    async def settle(self, scope: Scope, grantee: bytes, *, key_version: int, escrowed: bool) -> None:
+    async def settle(
+        self, scope: Scope, grantee: bytes, *, key_version: int, escrowed: bool, wave: int = 0
+    ) -> None:
         """Note a delivered key; see `Ledger.settle`."""
+        place = {"scope": scope_key(scope), "grantee": grantee}
         state = "escrowed" if escrowed else "given"
-        await self._do(
-            "deliver_grant",
-            scope=scope_key(scope),
-            grantee=grantee,
-            key_state=state,
-            key_version=key_version,
-        )
+        await self._write(lambda db: redeliveries.settle(db, place, state, key_version, wave))
 
     async def escrow(self, scope: Scope, grantee: bytes) -> list[EscrowedKey]:
         """Read escrowed keys; see `Ledger.escrow`."""
         found = await self._rows("escrow_of_grant", scope=scope_key(scope), grantee=grantee)
         return [rows.escrowed(row) for row in found]
 
-    async def keep_escrow(self, scope: Scope, grantee: bytes, keys: Sequence[EscrowedKey]) -> None:
+    async def keep_escrow(
+        self, scope: Scope, grantee: bytes, keys: Sequence[EscrowedKey], *, wave: int = 0
+    ) -> bool:
         """Keep keys; see `Ledger.keep_escrow`."""
         place = {"scope": scope_key(scope), "grantee": grantee}
         kept = [
@@ -68,11 +71,22 @@ class SqlLedger(Ledger):
             for key in keys
         ]
 
-        def keep(db: Session) -> None:
+        def keep(db: Session) -> bool:
+            if not redeliveries.is_current(db, place, wave):
+                return False
             db.execute(SQL["end_escrow"], place)
             db.executemany(SQL["put_escrow"], kept)
+            return True
 
-        await self._write(keep)
+        return await self._write(keep)
+
+    async def redeliver(self, record_id: bytes) -> int:
+        """Have a record's keys delivered anew; see `Ledger.redeliver`."""
+        return await self._write(lambda db: redeliveries.mark_record(db, record_id))
+
+    async def redeliver_to(self, account: bytes) -> int:
+        """Have an account's keys delivered anew; see `Ledger.redeliver_to`."""
+        return await self._write(lambda db: redeliveries.mark_account(db, account))
 
     async def records_of_patient(self, patient_id: bytes, limit: int) -> list[bytes]:
         """List a patient's records; see `Ledger.records_of_patient`."""
@@ -103,12 +117,7 @@ class SqlLedger(Ledger):
             await self._do("end_request", record=item.record_id, requester=item.requester)
             return
         place = {"scope": scope_key(item.scope), "grantee": item.grantee}
-
-        def end(db: Session) -> None:
-            db.execute(SQL["end_grant"], place)
-            db.execute(SQL["end_escrow"], place)
-
-        await self._write(end)
+        await self._write(lambda db: end_grant(db, place))
 
     async def unwarned(self, height: int, *, lead: int, limit: int) -> list[EndingGrant]:
         """List grants to warn of; see `Ledger.unwarned`."""
@@ -179,6 +188,7 @@ class SqlLedger(Ledger):
                 db.execute(SQL["put_grant"], rows.grant_parameters(grant, to_ms(now)))
             for stored in snapshot.objects:
                 rows.add_object(db, stored, height)
+                db.execute(PROOFS["put_object"], {"object": stored.entry.object_id, "now": to_ms(now)})
             db.executemany(
                 SQL["put_record"],
                 [
@@ -191,7 +201,7 @@ class SqlLedger(Ledger):
 
     async def drop_orphans(self) -> None:
         """Drop what nobody needs; see `Ledger.drop_orphans`."""
-        await self._do("drop_orphans")
+        await self._write(redeliveries.drop_orphans)
 
     async def _rows(self, statement: str, **parameters: Any) -> list[Row]:
         return await self._read(lambda db: db.execute(SQL[statement], parameters).fetchall())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     _Taker = Callable[[Session, _Fields, int, int], None]
 
 SQL: Final = sql.named_statements("ledger")
+ACCESS: Final = sql.named_statements("access")
 
 #: Pallet `Emr`'s events that change nothing in the ledger. A test compares both lists with the chain.
 SILENT: Final = frozenset(
@@ -57,11 +58,13 @@ def forget(db: Session) -> None:
 
 def _granted(db: Session, fields: _Fields, height: int, now: int) -> None:
     version = fields["key_version"]
+    place = {"scope": key_of_field(fields["scope"]), "grantee": fields["grantee"]}
+    if version is not None:
+        db.execute(ACCESS["end_redelivery"], place)  # who gave it gave the present key along
     _put_grant(
         db,
         {
-            "scope": key_of_field(fields["scope"]),
-            "grantee": fields["grantee"],
+            **place,
             "height": height,
             "expires_at": fields["expires_at"],
             "key_state": "pending" if version is None else "given",
@@ -101,20 +104,27 @@ def _delivered(db: Session, fields: _Fields, _height: int, _now: int) -> None:
         "grantee": fields["grantee"],
         "key_state": "escrowed",
         "key_version": fields["key_version"],
+        "wave": 0,
     }
     db.execute(SQL["deliver_grant"], parameters)
 
 
-def _key_set(db: Session, fields: _Fields, _height: int, now: int) -> None:
+def _key_set(db: Session, fields: _Fields, height: int, now: int) -> None:
     grantee = {"grantee": fields["account"], "now": now}
     db.execute(SQL["wake_grants"], grantee)
-    db.execute(SQL["stale_grants"], {**grantee, "key_version": fields["version"]})
+    db.execute(SQL["stale_grants"], {**grantee, "key_version": fields["version"], "height": height})
 
 
 def _grant_ended(db: Session, fields: _Fields, _height: int, _now: int) -> None:
     parameters = {"scope": key_of_field(fields["scope"]), "grantee": fields["grantee"]}
-    db.execute(SQL["end_grant"], parameters)
-    db.execute(SQL["end_escrow"], parameters)
+    end_grant(db, parameters)
+
+
+def end_grant(db: Session, place: _Fields) -> None:
+    """Drop a grant with everything that is kept for it."""
+    db.execute(SQL["end_grant"], place)
+    db.execute(SQL["end_escrow"], place)
+    db.execute(ACCESS["end_redelivery"], place)
 
 
 def _requested(db: Session, fields: _Fields, _height: int, _now: int) -> None:
@@ -142,10 +152,17 @@ def _record_stored(db: Session, fields: _Fields, _height: int, _now: int) -> Non
     db.execute(SQL["put_record"], {name: fields[name] for name in ("record", "patient", "object")})
 
 
+def _record_moved(db: Session, fields: _Fields, height: int, now: int) -> None:
+    db.execute(SQL["end_record"], {"record": fields["record"]})
+    _record_stored(db, fields, height, now)
+
+
 def _record_erased(db: Session, fields: _Fields, _height: int, _now: int) -> None:
     record_id = fields["record"]
     db.execute(SQL["end_record"], {"record": record_id})
-    db.execute(SQL["end_grants_of_scope"], {"scope": key_of_field({"Record": record_id})})
+    scope = {"scope": key_of_field({"Record": record_id})}
+    db.execute(SQL["end_grants_of_scope"], scope)
+    db.execute(ACCESS["end_redeliveries_of_scope"], scope)
     db.execute(SQL["end_escrow_of_record"], {"record": record_id})
 
 
@@ -173,6 +190,7 @@ TAKERS: Final[Mapping[str, _Taker]] = {
     "ObjectStored": _object_stored,
     "ObjectRemoved": _object_removed,
     "RecordStored": _record_stored,
+    "RecordMoved": _record_moved,
     "RecordErased": _record_erased,
     "StorageHealthReported": _health_reported,
     "IntegrityReported": _integrity_reported,

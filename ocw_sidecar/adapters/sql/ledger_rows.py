@@ -31,6 +31,7 @@ def pending(row: Row) -> PendingGrant:
         expires_at=row["expires_at"],
         emergency=bool(row["emergency"]),
         attempts=row["attempts"],
+        wave=row["wave"],
     )
 
 

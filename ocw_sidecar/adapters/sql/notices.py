@@ -46,6 +46,11 @@ class SqlNotices(Notices):
         """List notices; see `Notices.after`."""
         return await self._read(lambda db: _page(db, recipient, position, limit))
 
+    async def wants(self, recipient: bytes, kind: NoticeKind) -> bool:
+        """Look for a channel; see `Notices.wants`."""
+        asked = {"recipient": recipient, "kind": str(kind)}
+        return await self._read(lambda db: db.execute(SQL["subscribed"], asked).fetchone() is not None)
+
     async def oversee(self, account: bytes) -> None:
         """Name who is told of failures; see `Notices.oversee`."""
 

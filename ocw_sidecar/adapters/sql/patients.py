@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from caregrid.errors import Conflict, QueueFull
-from ocw_sidecar.adapters.sql.rows import to_ms
+from ocw_sidecar.adapters.sql.rows import from_ms, to_ms
 from ocw_sidecar.pipeline import sql
-from ocw_sidecar.pipeline.patients import MAX_PENDING, Patients, Registration, RegistrationState
+from ocw_sidecar.pipeline.patients import (
+    MAX_PENDING,
+    Patients,
+    Registration,
+    RegistrationCount,
+    RegistrationState,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,6 +54,16 @@ class SqlPatients(Patients):
     async def postpone(self, patient_id: bytes, *, due: datetime, reason: str) -> None:
         """Put one off; see `Patients.postpone`."""
         await self._run("postpone_registration", patient=patient_id, due=to_ms(due), reason=reason)
+
+    async def counts(self) -> list[RegistrationCount]:
+        """Count all; see `Patients.counts`."""
+        rows = await self._read(lambda db: db.execute(SQL["count_registrations"], {}).fetchall())
+        return [
+            RegistrationCount(
+                state=RegistrationState(row["state"]), items=int(row["items"]), oldest=from_ms(row["oldest"])
+            )
+            for row in rows
+        ]
 
     async def seen(self, after: bytes, limit: int) -> list[bytes]:
         """List patients; see `Patients.seen`."""

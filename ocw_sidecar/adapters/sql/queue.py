@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Trouble,
         Verdict,
     )
+    from ocw_sidecar.pipeline.releases import Ground
     from ocw_sidecar.pipeline.states import RecordState, Stage
 
 
@@ -164,9 +165,9 @@ class SqlQueue(Queue):
         row = await self._row("releasable_key", id=record_id)
         return None if row is None else bytes(row["wrapped"])
 
-    async def note_release(self, record_id: bytes, account: bytes, *, now: datetime) -> None:
+    async def note_release(self, record_id: bytes, account: bytes, *, ground: Ground, now: datetime) -> None:
         """Log a key release; see `Queue.note_release`."""
-        parameters = {"record": record_id, "account": account, "now": to_ms(now)}
+        parameters = {"record": record_id, "account": account, "ground": str(ground), "now": to_ms(now)}
         await self._write(lambda db: db.execute(SQL["insert_release"], parameters).rowcount)
 
     async def tallies(self) -> list[Tally]:

@@ -8,6 +8,7 @@ from caregrid.records import RecordFormat
 from ocw_sidecar.adapters.sql import rows
 from ocw_sidecar.adapters.sql.rows import from_ms
 from ocw_sidecar.pipeline import sql
+from ocw_sidecar.pipeline.releases import Ground, Release, ReleasePage
 from ocw_sidecar.pipeline.search import MAX_LOOKS, FoundRecord, FoundSubmission, Page, Search
 from ocw_sidecar.pipeline.states import RecordState, SubmissionState
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SQL: Final = sql.named_statements("search")
+
+_PAST_THE_LAST: Final = (1 << 63) - 1
 
 _SUBMISSIONS: Final = {
     "patient": "search_submissions_of_patient",
@@ -46,6 +49,13 @@ class SqlSearch(Search):
     async def records(self, query: Query) -> Page[FoundRecord]:
         """Look for records; see `Search.records`."""
         return await self._page(query, _RECORDS, _record)
+
+    async def releases(self, record_id: bytes, *, before: int | None, limit: int) -> ReleasePage:
+        """Look for releases; see `Search.releases`."""
+        wanted = {"record": record_id, "before": before or _PAST_THE_LAST, "limit": limit}
+        found = await self._database.read(lambda db: db.execute(SQL["releases_of_record"], wanted).fetchall())
+        last = found[-1]["id"] if len(found) == limit else None
+        return ReleasePage(items=[_release(row) for row in found], next=last)
 
     async def _page(self, query: Query, statements: Mapping[str, str], read: Callable[[Row], T]) -> Page[T]:
         looked_at = await self._look(query, SQL[statements[_way(query)]].name)
@@ -102,4 +112,13 @@ def _record(row: Row) -> FoundRecord:
         patient_id=row["patient"],
         format=RecordFormat(row["format"]),
         view=rows.record_view(row),
+    )
+
+
+def _release(row: Row) -> Release:
+    return Release(
+        number=row["id"],
+        account=bytes(row["account"]),
+        released_at=from_ms(row["released_at"]),
+        ground=None if row["ground"] is None else Ground(row["ground"]),
     )

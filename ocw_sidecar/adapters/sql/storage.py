@@ -74,7 +74,10 @@ class SqlStorageBook(StorageBook):
 
     async def is_under_way(self, object_id: bytes) -> bool:
         """Look at the queue's packs; see `StorageBook.is_under_way`."""
-        found = [await self._rows(name, object=object_id) for name in ("open_pack", "failed_pack")]
+        found = [
+            await self._rows(name, object=object_id)
+            for name in ("open_pack", "failed_pack", "open_compaction")
+        ]
         return any(found)
 
     async def finish_removal(self, object_id: bytes) -> None:

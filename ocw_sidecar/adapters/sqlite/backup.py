@@ -9,9 +9,9 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from caregrid.database_disk import database_errors_named
 from caregrid.disk import sync_folder
 from caregrid.errors import DiskLow
-from ocw_sidecar.adapters.sqlite.connection import disk_full_as_error
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,7 +61,7 @@ def _require_room(connection: sqlite3.Connection, folder: Path) -> None:
 
 def _copy(connection: sqlite3.Connection, part: Path) -> None:
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with disk_full_as_error(), closing(sqlite3.connect(part)) as copy:
+    with database_errors_named(), closing(sqlite3.connect(part)) as copy:
         connection.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
         if copy.execute("PRAGMA quick_check").fetchone() != ("ok",):

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from caregrid.database_disk import database_errors_named
 from ocw_sidecar.adapters.sql.database import Database, Session
 from ocw_sidecar.adapters.sqlite.backup import back_up
-from ocw_sidecar.adapters.sqlite.connection import connect, disk_full_as_error
+from ocw_sidecar.adapters.sqlite.connection import connect, empty_log
 from ocw_sidecar.adapters.sqlite.schema import bring_up_to_date, stored_version
 from ocw_sidecar.adapters.sqlite.writer import Writer
 from ocw_sidecar.pipeline.migrations import SCHEMA_VERSION
@@ -46,7 +47,8 @@ class SqliteDatabase(Database):
 
     sole: ClassVar[bool] = True
 
-    def __init__(self, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, writing: sqlite3.Connection, reading: sqlite3.Connection) -> None:
+        self._path = path
         self._writer: Writer[Session] = Writer(writing, SqliteSession(writing))
         self._reading = reading
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="caregrid-database-reader")
@@ -60,13 +62,13 @@ class SqliteDatabase(Database):
             DiskLow: there is no room for it, or for the copy.
         """
         path.touch(mode=0o600)
-        with disk_full_as_error():
+        with database_errors_named():
             writing = connect(path)
             try:
                 if 0 < (version := stored_version(writing)) < SCHEMA_VERSION:
                     back_up(writing, path, version=version, now=datetime.now(UTC))
                 bring_up_to_date(writing)
-                return cls(writing, connect(path, read_only=True))
+                return cls(path, writing, connect(path, read_only=True))
             except BaseException:
                 writing.close()
                 raise
@@ -78,6 +80,10 @@ class SqliteDatabase(Database):
     def begin_read(self, work: Callable[[Session], T]) -> Future[T]:
         """Run a function that reads; see `Database.begin_read`."""
         return self._reader.submit(self._read, work)
+
+    async def scrub(self) -> bool:
+        """Empty the log of earlier states; see `Database.scrub`."""
+        return await asyncio.to_thread(empty_log, self._path)
 
     async def close(self) -> None:
         """Write what is waiting and release the file; see `Database.close`."""

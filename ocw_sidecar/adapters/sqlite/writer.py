@@ -6,8 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from caregrid.database_disk import database_errors_named
 from ocw_sidecar.adapters.sql.inbox import Inbox, calls
-from ocw_sidecar.adapters.sqlite.connection import disk_full_as_error
 
 if TYPE_CHECKING:
     import sqlite3
@@ -58,7 +58,7 @@ class Writer(Generic[S]):
 
     def _commit(self, group: Group[S]) -> None:
         try:
-            with disk_full_as_error():
+            with database_errors_named():
                 group.settle(self._transact(group.works))
         except Exception as exc:  # noqa: BLE001  whatever went wrong belongs to those who wait
             group.fail(exc)
@@ -86,7 +86,7 @@ class Writer(Generic[S]):
     def _attempt(self, work: Callable[[S], Any]) -> Any:
         self._connection.execute("SAVEPOINT attempt")
         try:
-            with disk_full_as_error():
+            with database_errors_named():
                 result = work(self._session)
         except Exception as exc:
             if not self._connection.in_transaction:

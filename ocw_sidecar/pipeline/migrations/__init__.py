@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA_VERSION", "migrations", "postgres_migrations"]
 
 #: The version of the schema.
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 6
 
 
 def migrations() -> Mapping[int, str]:

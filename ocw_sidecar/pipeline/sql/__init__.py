@@ -29,8 +29,13 @@ ROOMS: Final = (
     "notices",
     "clock",
     "ledger",
+    "access",
     "controls",
     "storage",
+    "compaction",
+    "threats",
+    "proofs",
+    "erasure",
 )
 
 _HEADING: Final = re.compile(r"^-- (\w+) --$", re.MULTILINE)

@@ -11,8 +11,12 @@ ON CONFLICT (scope, grantee) DO UPDATE SET
     due_at = excluded.due_at, reason = NULL;
 
 -- deliver_grant --
+-- Unless another key is to be delivered since.
 UPDATE ledger_grants SET key_state = :key_state, key_version = :key_version, attempts = 0, reason = NULL
-WHERE scope = :scope AND grantee = :grantee;
+WHERE scope = :scope AND grantee = :grantee AND NOT EXISTS (
+    SELECT 1 FROM redeliveries
+    WHERE redeliveries.scope = :scope AND redeliveries.grantee = :grantee AND redeliveries.wave <> :wave
+);
 
 -- wake_grants --
 -- The grantee has a key now that his pending grants wait for.
@@ -20,9 +24,9 @@ UPDATE ledger_grants SET due_at = :now, attempts = 0, reason = NULL
 WHERE grantee = :grantee AND key_state = 'pending';
 
 -- stale_grants --
--- What was escrowed for an earlier key of his must be wrapped again.
+-- What was wrapped to an earlier key of his must be wrapped again, whoever did it.
 UPDATE ledger_grants SET key_state = 'pending', due_at = :now, attempts = 0, reason = NULL
-WHERE grantee = :grantee AND key_state = 'escrowed' AND key_version < :key_version;
+WHERE grantee = :grantee AND key_state <> 'pending' AND key_version < :key_version AND expires_at > :height;
 
 -- postpone_grant --
 UPDATE ledger_grants SET attempts = attempts + 1, due_at = :due, reason = :reason
@@ -40,7 +44,10 @@ WHERE scope = :scope AND grantee = :grantee AND expires_at = :expires_at;
 
 -- pending_grants --
 -- Emergencies first, then those that have waited longest.
-SELECT scope, grantee, granted_at, expires_at, emergency, attempts FROM ledger_grants
+SELECT scope, grantee, granted_at, expires_at, emergency, attempts, coalesce((
+    SELECT wave FROM redeliveries
+    WHERE redeliveries.scope = ledger_grants.scope AND redeliveries.grantee = ledger_grants.grantee
+), 0) AS wave FROM ledger_grants
 WHERE key_state = 'pending' AND due_at <= :now ORDER BY emergency DESC, due_at LIMIT :limit;
 
 -- ending_grants --

@@ -30,6 +30,10 @@ FROM channels JOIN subscriptions ON subscriptions.channel = channels.id
 WHERE channels.recipient = :recipient AND subscriptions.kind = :kind
 RETURNING channel, due_at;
 
+-- subscribed --
+SELECT 1 FROM channels JOIN subscriptions ON subscriptions.channel = channels.id
+WHERE channels.recipient = :recipient AND subscriptions.kind = :kind LIMIT 1;
+
 -- wake_channel --
 -- Touches the row in any case: so it waits for a lane that is just ending, and sees what that leaves. A lane
 -- that ends later looks by itself.

@@ -16,6 +16,9 @@ SELECT count(*) AS items FROM (
     SELECT patient FROM registrations WHERE state = 'pending' LIMIT :limit
 ) AS pending;
 
+-- count_registrations --
+SELECT state, count(*) AS items, min(asked_at) AS oldest FROM registrations GROUP BY state ORDER BY state;
+
 -- finish_registration --
 UPDATE registrations SET state = 'registered', reason = NULL WHERE patient = :patient AND state = 'pending';
 

@@ -54,7 +54,7 @@ WHERE id = :id AND NOT EXISTS (
 );
 
 -- insert_release --
-INSERT INTO key_releases (record, account, released_at) VALUES (:record, :account, :now);
+INSERT INTO key_releases (record, account, released_at, ground) VALUES (:record, :account, :now, :ground);
 
 -- insert_job --
 INSERT INTO jobs (stage, item, due_at) VALUES (:stage, :item, :now);

@@ -31,5 +31,9 @@ FROM records LEFT JOIN packs ON packs.id = records.pack
 WHERE records.state = 'failed' AND records.id >= :since AND records.id < :before
 ORDER BY records.id DESC LIMIT :look;
 
+-- releases_of_record --
+SELECT id, account, released_at, ground FROM key_releases
+WHERE record = :record AND id < :before ORDER BY id DESC LIMIT :limit;
+
 -- next_patient_seen --
 SELECT patient FROM submissions WHERE patient > :after ORDER BY patient LIMIT 1;

@@ -45,3 +45,6 @@ SELECT 1 AS open FROM packs WHERE object = :object AND state NOT IN ('closed', '
 
 -- failed_pack --
 SELECT 1 AS failed FROM packs WHERE object = :object AND state = 'failed' LIMIT 1;
+
+-- open_compaction --
+SELECT 1 AS open FROM compactions WHERE object = :object LIMIT 1;

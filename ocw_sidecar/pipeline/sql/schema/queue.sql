@@ -130,7 +130,8 @@ CREATE TABLE key_releases (
     id INTEGER PRIMARY KEY,
     record BLOB NOT NULL,
     account BLOB NOT NULL CHECK (length(account) = 32),
-    released_at INTEGER NOT NULL
+    released_at INTEGER NOT NULL,
+    ground TEXT CHECK (ground IN ('own', 'record', 'patient', 'emergency'))
 ) STRICT;
 
 CREATE INDEX key_releases_of_record ON key_releases (record);

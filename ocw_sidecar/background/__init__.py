@@ -1,0 +1,1 @@
+"""What organisations share of attackers, kept here: what we want on the chain, and what stands there."""

@@ -1,0 +1,1 @@
+"""CareGrid's background tasks: clean-up of expired IP blocks, and synchronisation with the chain."""
