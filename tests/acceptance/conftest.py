@@ -75,6 +75,26 @@ class Network:
         """A second person."""
         return self.devnet.layout.profile("reader")
 
+    def profile_like(
+        self, base: Path, target: Path, *, identity: Path | None = None, without: Sequence[str] = ()
+    ) -> Path:
+        """Write a profile with another identity's file, or without some fields, and return its path."""
+        changed = {
+            "identity_file": identity or self._identity_of(base),
+            "passphrase_file": self.devnet.layout.passphrase,
+        }
+        lines = [
+            line
+            for line in base.read_text().splitlines()
+            if line.partition(" ")[0] not in {*changed, *without}
+        ]
+        lines += [f'{name} = "{path}"' for name, path in changed.items()]
+        target.write_text("\n".join(lines) + "\n")
+        return target
+
+    def _identity_of(self, profile: Path) -> Path:
+        return self.devnet.layout.identity(profile.stem)
+
     def run(self, *arguments: object, profile: Path | None = None) -> Answer:
         """Run a command as the hospital's application, or as somebody else."""
         return caregrid(*arguments, profile=profile or self.clinic)

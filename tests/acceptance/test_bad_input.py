@@ -111,7 +111,7 @@ def test_a_stranger_cannot_grant_or_revoke(network: Network, observation: Path) 
     """Only the patient's controller decides."""
     record = network.submit(observation)["records"][0]["record"]
     answer = network.run("grants", "revoke", record, "0x" + "11" * 32, "--json", profile=network.reader)
-    assert (22, "CALL_REJECTED", "NotController") == (
+    assert (14, "ACCESS_REFUSED", "NotController") == (
         answer.exit_code,
         answer.error["error"],
         answer.error["name"],
@@ -190,6 +190,7 @@ def test_a_port_is_taken(network: Network, tmp_path: Path) -> None:
 def _copied_home(network: Network, tmp_path: Path) -> Path:
     home = tmp_path / "home"
     home.mkdir()
+    (home / "keystore.json").touch(0o600)
     (home / "keystore.json").write_bytes((network.devnet.layout.sidecar / "keystore.json").read_bytes())
     return home
 

@@ -303,7 +303,7 @@ def test_who_granted_revoked_and_opened(run: Callable[..., dict[str, Any]], fact
     )
     numbers = {name: number for number, name, _, _ in found["log"]}
     assert facts.blocks["emergency"] == numbers["Emr.EmergencyAccessOpened"]
-    assert (facts.blocks["ended"], facts.visit) == (
+    assert (facts.blocks["revoked"], facts.visit) == (
         numbers["Emr.AccessRevoked"],
         numbers["Emr.AccessExpired"],
     )
@@ -313,16 +313,17 @@ def test_reports_and_challenges(run: Callable[..., dict[str, Any]], facts: Facts
     """Health, outcome, the proof's digest and the block that the challenge came from."""
     heading = "What was reported on storage health and proofs of object O, and when was it challenged?"
     found = run(heading, N=facts.last, O=OBJECT)
-    ended = facts.blocks["ended"]
-    assert {"health": 875_000, "replicas": 2, "nodes": 11, "reported_at": ended} == found["health"]
+    assert {"health": 875_000, "replicas": 2, "nodes": 11, "reported_at": facts.blocks["health"]} == found[
+        "health"
+    ]
     assert found["integrity"] == {
         "scheme": "Public",
         "outcome": "Passed",
         "challenged_at": facts.challenged,
         "proof_digest": PROOF,
-        "reported_at": ended,
+        "reported_at": facts.blocks["integrity"],
     }
-    assert facts.blocks["founded"] == found["proof"]["committed_at"] < facts.challenged
+    assert facts.blocks["committed"] == found["proof"]["committed_at"] < facts.challenged
     assert facts.challenged == auditor.read("System.Number", at=found["challenge"])
 
 
@@ -330,7 +331,7 @@ def test_who_erased_a_record(run: Callable[..., dict[str, Any]], facts: Facts, a
     """The custodian, by an operator; and nothing of the patient is left."""
     found = run("Was record R erased, by whom, when?", N=facts.last, R=ERASED)
     who = facts.accounts
-    assert ("Erased", {"custodian": who["hospital"], "erased_at": facts.blocks["ended"]}) == (
+    assert ("Erased", {"custodian": who["hospital"], "erased_at": facts.blocks["erased"]}) == (
         found["kind"],
         found["tombstone"],
     )

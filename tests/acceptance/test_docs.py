@@ -56,6 +56,21 @@ def test_the_tutorial_runs(network: Network, tmp_path: Path) -> None:
     assert '"gender": "other"' in run(network, tmp_path, [sys.executable, "-"], second)
 
 
+def test_sharing_a_record_goes_as_its_page_says(network: Network, tmp_path: Path) -> None:
+    """Its shell blocks, one after another in one shell."""
+    script = "\n".join(blocks("docs/how-to/share-a-record.md", "sh"))
+    told = run(network, tmp_path, ["bash", "-e"], script)
+    assert "key: escrowed" in told
+    assert "ground=record" in told
+
+
+def test_erasing_a_record_goes_as_its_page_says(network: Network, tmp_path: Path) -> None:
+    """Its shell blocks, one after another in one shell."""
+    script = "\n".join(blocks("docs/how-to/erase-a-record.md", "sh"))
+    told = run(network, tmp_path, ["bash", "-e"], script)
+    assert "the receipts hang together" in told
+
+
 def test_every_setting_is_on_its_page() -> None:
     """And nothing that is no setting."""
     page = (ROOT / "docs/reference/sidecar.md").read_text()

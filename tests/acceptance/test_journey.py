@@ -48,7 +48,7 @@ def test_a_grant_opens_a_record_and_a_revocation_closes_it(network: Network, obs
     before = network.run("emr", "get", record, "--json", profile=network.reader)
     assert (15, "NO_GRANT") == (before.exit_code, before.error["error"])
 
-    assert 0 == network.run("grants", "add", record, account, "--json").exit_code
+    assert 0 == network.run("grants", "add", record, account, "--inline", "--json").exit_code
     listed = network.run("grants", "list", record, "--json", profile=network.reader).json["grants"]
     assert [(account, True, "inline")] == [(one["grantee"], one["live"], one["key"]) for one in listed]
     assert observation.read_bytes() == network.run("emr", "get", record, profile=network.reader).stdout
@@ -132,11 +132,14 @@ def test_the_blocking_client_does_the_same(network: Network, observation: Path) 
         assert [] == list(client.grants(item.record_id))
 
 
-async def test_a_person_without_a_sidecar_is_his_own_custodian(network: Network, observation: Path) -> None:
+async def test_a_person_without_a_sidecar_is_his_own_custodian(
+    network: Network, observation: Path, tmp_path: Path
+) -> None:
     """The client-side way: plaintext never leaves the client, and the key stands in a grant to himself."""
     from caregrid.chain import calls  # noqa: PLC0415 - only here
 
-    async with await EmrClient.from_profile(network.reader) as client:
+    alone = network.profile_like(network.reader, tmp_path / "alone.toml", without=["sidecar_url"])
+    async with await EmrClient.from_profile(alone) as client:
         await client.submitter.submit(calls.register_organisation([]))
         patient = await client.register_patient()
         status = await client.submit(observation, patient_id=patient)

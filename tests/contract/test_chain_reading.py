@@ -87,6 +87,8 @@ async def test_the_view_of_a_record_says_who_answers_for_it(world: World) -> Non
     assert isinstance(gone, Tombstone)
     assert gone == await world.chain.tombstone(erased)
     assert await world.chain.record_view(new_id(16)) is None
+    assert {erased: gone} == await world.chain.tombstones([record, erased, new_id(16)])
+    assert {} == await world.chain.tombstones([])
 
 
 async def test_grants_of_a_record_are_listed_in_pages(world: World) -> None:

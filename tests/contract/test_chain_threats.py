@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from caregrid.chain import AttackSignature, BlockReason, Call, IpBlock, Severity, SignatureFormat, calls
 from caregrid.chain.limits import MAX_BATCH, MAX_BLOCK_DURATION, MAX_CLEANUP
+from caregrid.chain.walking import paged
 from tests.contract.chain_world import ONE_LOOP, SOON, covers, new_id, threats
 
 if TYPE_CHECKING:
@@ -187,3 +189,30 @@ async def test_expired_networks_are_cleaned_up(world: World) -> None:
     assert await world.chain.ip_block(net, hospital) is None
     assert ["Threats.BlockUnknown"] == await world.refused(("operator", calls.unblock_ip(hospital, net)))
     assert [] == await world.submit("stranger", calls.cleanup_expired_blocks(1))
+
+
+async def test_all_blocks_and_signatures_come_in_pages(world: World) -> None:
+    """However small the pages, each entry is in just one of them."""
+    hospital, expires_at = world.account("hospital"), await world.height() + LONG
+    nets, ids = [new_net(), new_net(), new_net(v4=True)], [new_id(16) for _ in range(3)]
+    await world.together(
+        ("operator", [blocked_by(hospital, net, expires_at) for net in nets]),
+        ("clinic", [blocked_by(world.account("clinic"), nets[0], expires_at)]),
+    )
+    await world.outcomes(
+        "operator",
+        *(
+            calls.register_signature(hospital, each, format="Sigma", severity="Low", pattern=b"x")
+            for each in ids
+        ),
+    )
+    blocks = [each async for each in paged(partial(world.chain.all_ip_blocks, limit=2))]
+    places = [(block.net, block.organisation) for block in blocks]
+    assert len(set(places)) == len(places)
+    assert {(net, hospital) for net in nets} | {(nets[0], world.account("clinic"))} <= set(places)
+    assert expires_at == next(block for block in blocks if block.net == nets[2]).expires_at
+
+    signatures = [each async for each in paged(partial(world.chain.all_signatures, limit=2))]
+    assert len({each.signature_id for each in signatures}) == len(signatures)
+    assert set(ids) <= {each.signature_id for each in signatures}
+    assert await world.chain.signature(ids[0]) in signatures

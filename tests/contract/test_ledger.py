@@ -12,6 +12,7 @@ import pytest
 
 from caregrid.chain.port import (
     BlockRef,
+    Escrowed,
     Event,
     ExpirableGrant,
     ExpirableRequest,
@@ -175,11 +176,84 @@ async def test_a_grant_from_beginning_to_end(book: Book) -> None:
     assert [] == await book.ledger.ended(1_000, 10)
 
 
-async def test_a_grant_with_its_key_is_not_pending(book: Book) -> None:
-    """Nor is it made pending by the grantee's next key: who gave it wrapped the key himself."""
-    await book.take(granted(key_version=1))
-    await book.take(Event(pallet="Emr", name="EncryptionKeySet", fields={"account": ANN, "version": 2}))
+def key_set(account: bytes, version: int) -> Event:
+    """Return an account's new encryption key."""
+    return Event(pallet="Emr", name="EncryptionKeySet", fields={"account": account, "version": version})
+
+
+async def test_a_grant_with_its_key_is_due_after_the_grantees_next(book: Book) -> None:
+    """Who gave it wrapped the key himself, and will not do it again; one that ended is left."""
+    await book.take(granted(key_version=2), granted(BOB, key_version=1, expires_at=3))
+    await book.take(key_set(ANN, 2), key_set(BOB, 1))
     assert [] == await book.pending()
+    await book.take(key_set(ANN, 3), key_set(BOB, 2))
+    assert [(SCOPE, ANN)] == await book.pending()
+
+
+async def test_a_record_under_a_new_key_is_delivered_anew(book: Book) -> None:
+    """To all whose grants cover it; what lies in escrow for them is destroyed, for others it stays."""
+    wide, other = PatientScope(patient_id=PATIENT), RecordScope(record_id=OTHER_RECORD)
+    await book.take(emr("RecordStored", record=RECORD, patient=PATIENT, object=OBJECT))
+    await book.take(granted(), granted(BOB, scope={"Patient": PATIENT}))
+    await book.take(granted(BOB, scope={"Record": OTHER_RECORD}))
+    key = EscrowedKey(record_id=RECORD, wrapped=b"w", key_version=1)
+    for scope, account in ((SCOPE, ANN), (wide, BOB), (other, BOB)):
+        assert await book.ledger.keep_escrow(scope, account, [key])
+        await book.ledger.settle(scope, account, key_version=1, escrowed=True)
+    assert 2 == await book.ledger.redeliver(RECORD)
+    assert {(SCOPE, ANN), (wide, BOB)} == set(await book.pending())
+    assert [[], [], [key]] == [
+        await book.ledger.escrow(*place) for place in ((SCOPE, ANN), (wide, BOB), (other, BOB))
+    ]
+    assert 0 == await book.ledger.redeliver(b"\x77" * 16)
+
+
+async def test_what_was_prepared_before_settles_nothing(book: Book) -> None:
+    """Neither by its own worker nor by the block that has it; only what was made since then does."""
+    await book.take(granted())
+    [before] = await book.ledger.pending(now=NOW, limit=10)
+    assert 1 == await book.ledger.redeliver(RECORD)
+    key = EscrowedKey(record_id=RECORD, wrapped=b"old", key_version=1)
+    assert not await book.ledger.keep_escrow(SCOPE, ANN, [key], wave=before.wave)
+    await book.ledger.settle(SCOPE, ANN, key_version=1, escrowed=True, wave=before.wave)
+    await book.take(emr("KeyDelivered", scope={"Record": RECORD}, grantee=ANN, key_version=1))
+    [now] = await book.ledger.pending(now=NOW, limit=10)
+    assert (0, True) == (before.wave, now.wave > 0)
+    assert [] == await book.ledger.escrow(SCOPE, ANN)
+    assert await book.ledger.keep_escrow(SCOPE, ANN, [key], wave=now.wave)
+    await book.ledger.settle(SCOPE, ANN, key_version=1, escrowed=True, wave=now.wave)
+    assert [] == await book.pending()
+    assert await book.ledger.keep_escrow(SCOPE, ANN, [key]), "all is as before"
+
+
+async def test_an_accounts_keys_are_delivered_anew(book: Book) -> None:
+    """All of its grants, and nobody else's; the wish ends with the grant."""
+    await book.take(granted(), granted(BOB), granted(scope={"Patient": PATIENT}))
+    for scope in (SCOPE, PatientScope(patient_id=PATIENT)):
+        await book.ledger.settle(scope, ANN, key_version=1, escrowed=True)
+    await book.ledger.settle(SCOPE, BOB, key_version=1, escrowed=True)
+    assert 2 == await book.ledger.redeliver_to(ANN)
+    assert {ANN} == {account for _, account in await book.pending()}
+    revoked = emr("AccessRevoked", scope={"Record": RECORD}, patient=PATIENT, grantee=ANN)
+    await book.take(revoked, granted())
+    waves = {grant.scope: grant.wave for grant in await book.ledger.pending(now=NOW, limit=10)}
+    assert 0 == waves[SCOPE]
+    assert 0 < waves[PatientScope(patient_id=PATIENT)]
+
+
+async def test_what_is_to_be_delivered_anew_outlives_a_rebuild(book: Book) -> None:
+    """The chain's state cannot tell that a digest is of an old key."""
+    await book.take(granted())
+    await book.ledger.redeliver(RECORD)
+    await book.log.forget()
+    key = Escrowed(digest=bytes(32), key_version=1)
+    standing = [
+        Grant(scope=SCOPE, grantee=who, granted_at=1, expires_at=99, purpose="Treatment", key=key, payer=US)
+        for who in (ANN, BOB)
+    ]
+    await book.ledger.restore(Snapshot(grants=standing), height=5, now=NOW)
+    await book.ledger.drop_orphans()
+    assert [(SCOPE, ANN)] == await book.pending()
 
 
 async def test_a_new_encryption_key_wakes_and_renews(book: Book) -> None:
@@ -275,6 +349,27 @@ async def test_objects_and_records(book: Book) -> None:
     assert [OBJECT, other] == [each.object_id for each in near]
     await book.take(emr("ObjectRemoved", object=other))
     assert [OBJECT] == [each.object_id for each in await book.ledger.longest_unlooked(10)]
+
+
+async def test_a_moved_record_lies_in_its_new_object(book: Book) -> None:
+    """The old object has it no more; its grants and keys stay, and a ledger that lacked it has it now."""
+    other = b"\x31" * 32
+    await book.take(emr("ObjectStored", object=OBJECT), granted())
+    await book.take(emr("RecordStored", record=RECORD, patient=PATIENT, object=OBJECT))
+    keys = [EscrowedKey(record_id=RECORD, wrapped=b"w", key_version=1)]
+    await book.ledger.keep_escrow(SCOPE, ANN, keys)
+    moved = [
+        emr("RecordMoved", **{"from": OBJECT}, record=record, patient=PATIENT, object=other)
+        for record in (RECORD, OTHER_RECORD)
+    ]
+    gone, new = emr("ObjectRemoved", object=OBJECT), emr("ObjectStored", object=other)
+    await book.take(*moved, gone, new)
+    assert [] == await book.ledger.records_of_object(OBJECT, 10)
+    assert [RECORD, OTHER_RECORD] == await book.ledger.records_of_object(other, 10)
+    assert [RECORD, OTHER_RECORD] == await book.ledger.records_of_patient(PATIENT, 10)
+    assert [(SCOPE, ANN)] == await book.pending()
+    assert keys == await book.ledger.escrow(SCOPE, ANN)
+    assert [other] == [each.object_id for each in await book.ledger.longest_unlooked(10)]
 
 
 async def test_reports_are_taken_in(book: Book) -> None:

@@ -1,7 +1,8 @@
 """What every object store must do.
 
 The one in memory; the real gateway with its storage nodes, by one address and by two with failover between
-them; and a gateway that behaves as stock DeOSS, for all that it can answer.
+them; a gateway that behaves as stock DeOSS, for all that it can answer; and such a one together with a node
+that serves the state of the CESS chain.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from caregrid.storage import (
 from caregrid.storage.file_id import FRAGMENT_SIZE, SEGMENT_SIZE
 from storage_network import LocalNetwork
 from storage_network.gateway import territories
+from tests.contract.gateways.cess import cess_network
 from tests.contract.gateways.stock import stock_gateway
+from tests.unit.cess.conftest import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -58,7 +61,14 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
     shutil.rmtree(root)
 
 
-@pytest.fixture(params=["memory", "network", "failover", "stock"])
+@pytest.fixture(scope="session")
+def chain_process() -> Iterator[str]:
+    """A process that serves nodes of the CESS chain, for all tests of this module."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "network", "failover", "stock", "cess"])
 def kind(request: pytest.FixtureRequest) -> str:
     """The kind of store."""
     return str(request.param)
@@ -72,6 +82,10 @@ telling = pytest.mark.parametrize("kind", ["memory", "network", "failover"], ind
 async def store(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[ObjectStore]:
     """One store of each kind."""
     async with AsyncExitStack() as stack:
+        if kind == "cess":
+            process = request.getfixturevalue("chain_process")
+            yield (await stack.enter_async_context(cess_network(process))).store
+            return
         if kind == "stock":
             url = (await stack.enter_async_context(stock_gateway())).url
         elif kind != "memory":
@@ -110,8 +124,9 @@ async def test_putting_again_changes_nothing(store: ObjectStore, source: Path) -
     assert first == await store.put(source)
     found = await store.stat(first)
     assert found is not None
-    assert ObjectStat(object_id=first, size=SIZE, placement=found.placement) == found
+    assert (first, SIZE) == (found.object_id, found.size)
     assert found.placement in {None, WHOLE}
+    assert not found.restoring
 
 
 @pytest.mark.parametrize(

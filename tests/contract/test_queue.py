@@ -33,6 +33,7 @@ from ocw_sidecar.pipeline.items import (
     SealedSubmission,
 )
 from ocw_sidecar.pipeline.queue import LeaseLost, Queue
+from ocw_sidecar.pipeline.releases import Ground
 from ocw_sidecar.pipeline.states import PackState, RecordState, Stage, SubmissionState
 
 if TYPE_CHECKING:
@@ -520,7 +521,7 @@ async def test_key_releases_need_an_accepted_record(queue: Queue) -> None:
     job = await claim_one(queue, Stage.VALIDATE)
     await queue.finish_validation(job, AcceptedWhole(), now=T0)
     assert new.wrapped_key == await queue.releasable_key(new.submission_id)
-    await queue.note_release(new.submission_id, ACCOUNT, now=T0)
+    await queue.note_release(new.submission_id, ACCOUNT, ground=Ground.OWN, now=T0)
 
 
 async def test_tallies_follow_every_move(queue: Queue) -> None:

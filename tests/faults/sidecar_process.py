@@ -10,21 +10,28 @@ import asyncio
 import json
 import os
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from caregrid.auditing import MemoryProvingStore
 from caregrid.chain import Call, calls
 from caregrid.fhir import FhirValidator
 from caregrid.keys import FileKeyStore, KdfCost
+from caregrid.proofs import podr2
+from caregrid.proofs.proving_store import FragmentPlace
+from caregrid.proofs.tag_list import PER_SEGMENT
 from caregrid.storage import MemoryObjectStore
 from caregrid.testing import MemoryChain
 from ocw_sidecar import supervisor
-from ocw_sidecar.ports import Ports
+from ocw_sidecar.adapters.proving import proving_with
+from ocw_sidecar.ports import Ports, Proving
 from ocw_sidecar.settings import Settings
 from ocw_sidecar.testing import OPERATOR, ORGANISATION, PATIENT
 
 if TYPE_CHECKING:
     from caregrid.chain import FinalizedBlock
+    from caregrid.proofs.podr2 import PublicKey
     from caregrid.storage import Progress, Source
 
 PASSPHRASE = "for tests only"
@@ -77,6 +84,33 @@ class FileStore(MemoryObjectStore):
         part.rename(self._folder / f"{object_id.hex()}.object")
         return object_id
 
+    async def delete(self, object_id: bytes) -> bool:
+        """Remove the object's file, then forget it."""
+        (self._folder / f"{object_id.hex()}.object").unlink(missing_ok=True)
+        return await super().delete(object_id)
+
+
+class FileNodes(MemoryProvingStore):
+    """Storage nodes whose tags are files of a folder."""
+
+    def __init__(self, objects: MemoryObjectStore, folder: Path) -> None:
+        super().__init__(objects)
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+        for path in folder.glob("*.tags"):
+            object_id, number = path.name.split(".")[:2]
+            place, tags = FragmentPlace.numbered(bytes.fromhex(object_id), int(number)), path.read_bytes()
+            self._tags.setdefault(place, {})[sha256(tags).digest()] = tags
+
+    async def put_tags(self, place: FragmentPlace, tags: bytes, key: PublicKey | None) -> bytes:
+        """Keep tags, then their file, whole or not at all."""
+        name = await super().put_tags(place, tags, key)
+        stem = f"{place.object_id.hex()}.{place.segment * PER_SEGMENT + place.index}.{name.hex()}"
+        part = self._folder / f"{stem}.part"
+        part.write_bytes(tags)
+        part.rename(self._folder / f"{stem}.tags")
+        return name
+
 
 def drop_torn_block(path: Path) -> None:
     """Forget a last block whose line a kill cut short; nobody has heard of it."""
@@ -104,14 +138,21 @@ def open_keys(outside: Path) -> FileKeyStore:
     return FileKeyStore.create(path, PASSPHRASE, cost=CHEAP)
 
 
+def open_nodes(store: MemoryObjectStore, outside: Path) -> Proving:
+    """Return nodes that answer challenges; the proof key is the same every time."""
+    return proving_with(FileNodes(store, outside / "tags"), podr2.keygen("public", b"\x07" * 32))
+
+
 async def main(home: Path, outside: Path) -> None:
     """Run the sidecar until it is told to stop, or killed."""
     drop_torn_block(outside / "chain.jsonl")
     chain = await open_chain(outside)
+    store = FileStore(outside / "objects")
     ports = Ports(
         chain=chain,
         submitter=chain.submitter(OPERATOR),
-        store=FileStore(outside / "objects"),
+        store=store,
+        proving=open_nodes(store, outside) if "TEST_PROVING" in os.environ else None,
         key_store=open_keys(outside),
         validator=FhirValidator(),
     )

@@ -127,6 +127,26 @@ async def test_what_a_pool_loses_holds_up_the_others_for_a_moment_only(node_url:
     assert list(map(digest, wanted)) == await said(node_url, who.account)
 
 
+async def test_a_chain_that_waits_for_calls_is_given_a_lost_one_again(
+    node_url: str, who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No block follows, so no count of blocks can tell that the call is lost: the time does."""
+    monkeypatch.setattr(submitting, "OFFER_AGAIN_AFTER_S", 0.5)
+    call = remark()
+    sent: list[str] = []
+    async with rig(node_url, who) as (node, own):
+        head = await own._connection.run(lambda client: client.final_head())
+
+        async def standing_still(_: list[Any], ask: Any) -> Any:
+            return {"result": "0x" + head.hash.hex()} if len(sent) < 2 else await ask()
+
+        node.scripts["chain_getFinalizedHead"] = standing_still
+        node.scripts[SUBMIT] = noting(sent, once(swallowed))
+        await own.submit(call)
+    assert [1, 2] == [len(set(sent)), len(sent)]
+    assert [digest(call)] == await said(node_url, who.account)
+
+
 async def test_an_answer_that_is_lost_costs_no_second_signature(node_url: str, who: Identity) -> None:
     """Of a single call, one extrinsic was ever made."""
     sent: list[str] = []

@@ -19,6 +19,8 @@ import pytest
 from caregrid.chain import Escrowed, PatientScope, Pending, calls
 from caregrid.keys import EncryptionKeyPair
 from ocw_sidecar.adapters.opening import QUEUE_FILE
+from ocw_sidecar.ledger.escrow import escrow_digest
+from ocw_sidecar.ledger.items import EscrowedKey
 from ocw_sidecar.testing import ORGANISATION, PATIENT
 
 if TYPE_CHECKING:
@@ -146,19 +148,58 @@ async def test_a_key_is_delivered_once_over_a_kill(tmp_path: Path, point: str) -
     chain = await script().open_chain(tmp_path / "outside")
     grant = await chain.grant(SCOPE, grantee(1))
     assert isinstance(grant.key, Escrowed)
-    head = await chain.finalized_head()
-    delivered = 0
+    assert 1 == await deliveries(chain)
+
+
+@pytest.mark.parametrize("point", ["ESCROWED", "DELIVERED"])
+async def test_a_new_encryption_key_is_served_once_over_a_kill(tmp_path: Path, point: str) -> None:
+    """Killed with it kept or delivered: one delivery for each of his keys, of what is in escrow."""
+    (tmp_path / "outside").mkdir()
+    chain = await script().open_chain(tmp_path / "outside")
+    who, environment = chain.submitter(grantee(1)), {"CAREGRID_CLOCK__START_BLOCK": "1"}
+    await who.submit(calls.set_encryption_key(EncryptionKeyPair.generate().public_key))
+    call = calls.grant_access(SCOPE, grantee(1), expires_at=9_000, purpose="Treatment", key=Pending())
+    await chain.submitter(ORGANISATION).submit(call)
+    process = start(tmp_path, **environment)
+    try:
+        await asyncio.to_thread(wait_settled, tmp_path, process)
+    finally:
+        kill(process)
+    chain = await script().open_chain(tmp_path / "outside")
+    await chain.submitter(grantee(1)).submit(
+        calls.set_encryption_key(EncryptionKeyPair.generate().public_key)
+    )
+    crashed = start(tmp_path, CAREGRID_CRASH_AT=point, **environment)
+    assert -signal.SIGKILL == await asyncio.to_thread(crashed.wait, TIMEOUT_S)
+    process = start(tmp_path, **environment)
+    try:
+        await asyncio.to_thread(wait_settled, tmp_path, process, version=2)
+    finally:
+        kill(process)
+    chain = await script().open_chain(tmp_path / "outside")
+    grant = await chain.grant(SCOPE, grantee(1))
+    kept = [
+        EscrowedKey(record_id=bytes(record), wrapped=bytes(wrapped), key_version=version)
+        for record, wrapped, version in rows(tmp_path, "SELECT record, wrapped, key_version FROM escrow_keys")
+    ]
+    assert Escrowed(digest=escrow_digest(SCOPE, kept), key_version=2) == grant.key
+    assert 2 == await deliveries(chain)
+
+
+async def deliveries(chain: Any) -> int:
+    """Return how many keys were delivered on a chain."""
+    head, count = await chain.finalized_head(), 0
     async for block in chain.finalized_blocks(0):
-        delivered += sum(event.name == "KeyDelivered" for event in block.events)
+        count += sum(event.name == "KeyDelivered" for event in block.events)
         if block.ref == head:
             break
-    assert 1 == delivered
+    return count
 
 
-def wait_settled(folder: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_settled(folder: Path, process: subprocess.Popen[bytes], version: int = 1) -> None:
     """Wait until no grant is pending any more."""
     deadline = time.monotonic() + TIMEOUT_S
-    while [("escrowed",)] != rows(folder, "SELECT key_state FROM ledger_grants"):
+    while [("escrowed", version)] != rows(folder, "SELECT key_state, key_version FROM ledger_grants"):
         assert process.poll() is None, (folder / "log").read_text()
         assert time.monotonic() < deadline, (folder / "log").read_text()
         time.sleep(0.02)

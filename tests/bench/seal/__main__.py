@@ -39,8 +39,22 @@ def figures(length: int, seconds: float) -> Iterator[Line]:
         yield _line(name, rate / MIB, "MiB/s", size)
         yield _line(f"{name}, by the slower of the two", rate / slower, "ratio", size, at_least(0.7))
     yield _line("memory", peak_of(os.getpid()) / 1e6, "MB", size, at_most(200))
-    for name, rate in zip(("wrap", "unwrap"), keys.wraps(seconds), strict=True):
-        yield _line(name, rate, "1/s", f"data keys, one thread; {machine()}", at_least(10_000))
+    yield from _wrapping(seconds)
+
+
+def _wrapping(seconds: float) -> Iterator[Line]:
+    alone, core, machine_wide = (
+        keys.of_primitives(seconds),
+        keys.of_one_core(seconds),
+        keys.of_all_cores(seconds),
+    )
+    one, every = f"data keys, one thread; {machine()}", f"data keys, a process a core; {machine()}"
+    for name in ("wrap", "unwrap"):
+        rate, bare = getattr(core, name), getattr(alone, name)
+        yield _line(f"{name}: ML-KEM-768 and X25519 alone", bare, "1/s", one)
+        yield _line(name, rate, "1/s", one, at_least(10_000))
+        yield _line(f"{name}, by the two alone", rate / bare, "ratio", one)
+        yield _line(f"{name}, all cores", getattr(machine_wide, name), "1/s", every, at_least(10_000))
 
 
 def _line(name: str, value: float, unit: str, anchor: str, goal: Goal | None = None) -> Line:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -87,9 +88,9 @@ def _put(url: str, told: dict[str, Any]) -> None:
     urllib.request.urlopen(request).close()  # noqa: S310 - likewise
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[str]:
-    """A process that serves nodes; yields host and port."""
+@contextmanager
+def serving() -> Iterator[str]:
+    """Run a process that serves nodes; yields host and port."""
     program = [sys.executable, str(Path(__file__).with_name("node_process.py"))]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdin is not None
@@ -98,14 +99,25 @@ def process() -> Iterator[str]:
         running.stdin.close()
 
 
+def node_of(process: str, name: str, **options: Any) -> Node:
+    """Return a node of a process, and have it serve."""
+    return Node(control=f"http://{process}/nodes/{name}", address=f"{process}/{name}", **options).tell()
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[str]:
+    """A process that serves nodes; yields host and port."""
+    with serving() as running:
+        yield running
+
+
 @pytest.fixture
 def make_node(process: str) -> Callable[..., Node]:
     """Makes nodes."""
     numbers = count()
 
     def make(**options: Any) -> Node:
-        name = f"node{next(numbers)}"
-        return Node(control=f"http://{process}/nodes/{name}", address=f"{process}/{name}", **options).tell()
+        return node_of(process, f"node{next(numbers)}", **options)
 
     return make
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Final
+import logging
+import traceback
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
@@ -20,6 +22,9 @@ from caregrid.keys import (
     unwrap_data_key,
     wrap_data_key,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAIR: Final = EncryptionKeyPair.generate()
 DATA_KEY: Final = bytes(range(32))
@@ -165,3 +170,23 @@ def test_private_keys_of_wrong_length_are_refused() -> None:
 def test_a_key_pair_shows_nothing_of_itself() -> None:
     """A key pair in a log line or traceback is its class name."""
     assert repr(PAIR) == "<EncryptionKeyPair>"
+
+
+def test_no_error_shows_what_it_is_about(caplog: pytest.LogCaptureFixture) -> None:
+    """Refusals of each kind, their tracebacks and the log hold no data key, private key or record id."""
+    caplog.set_level(logging.DEBUG)
+    shown = []
+    attempts: list[Callable[[], bytes]] = [
+        lambda: unwrap_data_key(EncryptionKeyPair.generate(), wrapped(), RECORD, ACCOUNT),
+        lambda: unwrap_data_key(PAIR, wrapped(), bytes(16), ACCOUNT),
+        lambda: wrap_data_key(PAIR.public_key[:1184] + bytes(32), DATA_KEY, RECORD, ACCOUNT),
+        lambda: wrap_data_key(PAIR.public_key, DATA_KEY + b"x", RECORD, ACCOUNT),
+    ]
+    for work in attempts:
+        with pytest.raises((WrongKey, InputInvalid)) as caught:
+            work()
+        shown += [*traceback.format_exception(caught.value), repr(caught.value.facts())]
+    text = "\n".join([*shown, caplog.text])
+    for secret in (DATA_KEY, PAIR.private_bytes(), RECORD):
+        assert secret.hex() not in text
+        assert repr(secret)[2:-1] not in text

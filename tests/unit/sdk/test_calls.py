@@ -75,6 +75,7 @@ GOOD: list[Callable[[], Call]] = [
     lambda: calls.set_encryption_key(bytes(1216)),
     lambda: calls.store_emr(A, ENTRY, ITEM),
     lambda: calls.store_emr_batch(A, ENTRY, [ITEM] * 128),
+    lambda: calls.move_records(A, ENTRY, [ITEM] * 128),
     lambda: calls.erase_record(A, RECORD),
     lambda: calls.request_access(RECORD, purpose="Treatment", expires_at=9),
     lambda: calls.deny_request(RECORD, A),
@@ -125,6 +126,9 @@ BAD: list[tuple[str, Callable[[], Call]]] = [
     ("organisation must be 32 bytes", lambda: calls.store_emr(RECORD, ENTRY, ITEM)),
     ("1 to 128 records, not 0", lambda: calls.store_emr_batch(A, ENTRY, [])),
     ("1 to 128 records, not 129", lambda: calls.store_emr_batch(A, ENTRY, [ITEM] * 129)),
+    ("organisation must be 32 bytes", lambda: calls.move_records(RECORD, ENTRY, [ITEM])),
+    ("1 to 128 records, not 0", lambda: calls.move_records(A, ENTRY, [])),
+    ("1 to 128 records, not 129", lambda: calls.move_records(A, ENTRY, [ITEM] * 129)),
     ("record_id must be 16 bytes", lambda: calls.erase_record(A, PATIENT)),
     ("purpose must be one of", lambda: calls.request_access(RECORD, purpose="Fun", expires_at=9)),
     (

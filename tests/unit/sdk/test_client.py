@@ -19,6 +19,7 @@ from caregrid.errors import (
     InputInvalid,
     InputMissing,
     NoGrant,
+    RecordErased,
     RecordUnknown,
     ValidationFailed,
 )
@@ -195,3 +196,22 @@ async def test_an_unknown_record(world: World) -> None:
     for work in (owner.get, owner.record, owner.grants):
         with pytest.raises(RecordUnknown):
             await work(unknown)
+
+
+async def test_an_erased_record(world: World, tmp_path: Path) -> None:
+    """Every method says so, to whoever asks; it is not the same as one that never was."""
+    owner, reader = [await world.person() for _ in range(2)]
+    record = await submitted(owner)
+    await owner.grant(record, reader.identity.account)
+    await owner.submitter.submit(calls.erase_record(owner.identity.account, record))
+    for person in (owner, reader):
+        for work in (person.get, person.record, person.grants, person.access.requests):
+            with pytest.raises(RecordErased):
+                await work(record)
+        with pytest.raises(RecordErased):
+            await person.download(record, tmp_path / "copy")
+    with pytest.raises(RecordErased):
+        await owner.grant(record, reader.identity.account)
+    with pytest.raises(RecordErased):
+        await reader.access.request(record)
+    assert [] == list(tmp_path.iterdir())

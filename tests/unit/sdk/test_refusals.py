@@ -30,6 +30,7 @@ def test_the_page_lists_every_refusal() -> None:
     ("refusal", "general"),
     [
         (emr.RecordUnknown, errors.RecordUnknown),
+        (emr.RecordErased, errors.RecordErased),
         (emr.PatientUnknown, errors.PatientUnknown),
         (emr.GrantUnknown, errors.NoGrant),
         (emr.GrantExpired, errors.GrantExpired),

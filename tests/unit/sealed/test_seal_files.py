@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import stat
 import tracemalloc
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -23,10 +25,11 @@ from caregrid.sealed import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing_extensions import Buffer
 
 KEY: Final = new_data_key()
 RECORD: Final = new_record_id()
+PLAIN: Final = bytes(range(256)) * 9_000
 
 
 @pytest.mark.parametrize("size", [0, 1, 3_000_000])
@@ -120,3 +123,59 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 8 << 20
+
+
+class Trickle(io.RawIOBase):
+    """A file that takes a few bytes at a time, as a pipe may."""
+
+    def __init__(self, step: int) -> None:
+        self.content, self._step = bytearray(), step
+
+    def writable(self) -> bool:
+        """It is for writing."""
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        """Take fewer bytes than given."""
+        self.content += memoryview(data)[: self._step]
+        return min(len(memoryview(data)), self._step)
+
+
+def test_open_files_are_read_and_written_where_they_stand(tmp_path: Path) -> None:
+    """A file object keeps what is before its position, gets all of the record, and stays open."""
+    plain = os.urandom(1_500_000)
+    (tmp_path / "source").write_bytes(b"skipped" + plain)
+    with (tmp_path / "source").open("rb") as source, (tmp_path / "sealed").open("wb+") as sealed:
+        source.seek(7)
+        sealed.write(b"before")
+        written = seal_file(KEY, RECORD, source, sealed)
+        assert sealed_length(len(plain)) == written.length == sealed.tell() - 6
+        sealed.seek(6)
+        assert written.digest == hashlib.sha256(sealed.read()).digest()
+        sealed.seek(6)
+        target = io.BytesIO()
+        assert len(plain) == open_file(KEY, RECORD, sealed, target)
+        assert plain == target.getvalue()
+        assert not source.closed
+
+
+def test_short_writes_are_carried_on(tmp_path: Path) -> None:
+    """A target that takes a part at a time gets all; one that takes none right now is refused."""
+    (tmp_path / "source").write_bytes(PLAIN)
+    slow = Trickle(40_007)
+    seal_file(KEY, RECORD, tmp_path / "source", slow)
+    assert open_sealed(KEY, RECORD, slow.content) == PLAIN
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with (
+        os.fdopen(reading, "rb", 0),
+        os.fdopen(writing, "wb", 0) as target,
+        pytest.raises(InputInvalid, match="right now"),
+    ):
+        seal_file(KEY, RECORD, tmp_path / "source", target)
+
+
+def test_a_full_disk_behind_an_open_file() -> None:
+    """It has the same name there."""
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(DiskLow):
+        seal_file(KEY, RECORD, io.BytesIO(PLAIN), full)

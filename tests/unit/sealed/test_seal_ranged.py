@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from caregrid.errors import InputInvalid, SealBroken
 from caregrid.sealed import Sealer, new_data_key, new_record_id, open_range, seal, sealed_range
 from caregrid.sealed.layout import HEADER_LEN, Layout
+from caregrid.sealed.ranged import RangeOpener
 
 SMALL: Final = Layout(segment_size=64)
 KEY: Final = bytes(range(32))
@@ -64,6 +65,17 @@ def test_bytes_of_another_place_are_refused() -> None:
     for served in (SEALED[64:128], SEALED[128:191], SEALED[128:193]):
         with pytest.raises(SealBroken):
             open_range(KEY, RECORD, wanted, header=SEALED[:HEADER_LEN], sealed=served, _layout=SMALL)
+
+
+def test_more_than_the_range_is_refused_as_it_comes() -> None:
+    """Bytes too many are refused at once, not gathered until the end; nothing more comes out then."""
+    wanted = sealed_range(len(SEALED), 60, 10, _layout=SMALL)
+    opener = RangeOpener(KEY, RECORD, wanted, SEALED[:HEADER_LEN], _layout=SMALL)
+    for more in (SEALED[wanted.start :], b""):
+        with pytest.raises(SealBroken):
+            opener.update(more)
+    with pytest.raises(SealBroken):
+        opener.finish()
 
 
 @pytest.mark.parametrize(("offset", "length"), [(-1, 5), (0, 0), (199, 2), (200, 1), (0, -1)])

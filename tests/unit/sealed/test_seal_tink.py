@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any, Final
+import hashlib
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import pytest
 import tink
-from tink import proto_keyset_format, secret_key_access, streaming_aead
-from tink.proto import aes_gcm_hkdf_streaming_pb2, common_pb2, tink_pb2
+from tink import streaming_aead
 
-from caregrid.sealed import Opener, Sealer, new_data_key, new_record_id, open_sealed, seal, sealed_length
+from caregrid.sealed import (
+    SealedReader,
+    new_data_key,
+    new_record_id,
+    open_chunks,
+    open_chunks_async,
+    open_file,
+    open_sealed,
+    read_chunks,
+    seal,
+    seal_chunks,
+    seal_chunks_async,
+    seal_file,
+    sealed_length,
+)
+from tests.unit.sealed.samples import EDGES, MIB, pattern, pieces, pieces_async, served
+from tests.unit.sealed.tink_streams import tink_open, tink_seal, tink_with
 
-KEY_TYPE: Final = "type.googleapis.com/google.crypto.tink.AesGcmHkdfStreamingKey"
-MIB: Final = 1 << 20
-FIRST: Final = MIB - 40 - 16
-SECOND: Final = FIRST + MIB - 16
-LENGTHS: Final = [0, 1, FIRST - 1, FIRST, FIRST + 1, SECOND - 1, SECOND, SECOND + 1, 3 * MIB]
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from caregrid.sealed import RangeSource
 
 #: Sealed by Tink 1.16.1, data key 00 01 … 1f, record id 10 11 … 1f.
 SEALED_BY_TINK: Final = bytes.fromhex(
@@ -30,62 +45,14 @@ def _registered() -> None:
     streaming_aead.register()
 
 
-def tink_with(data_key: bytes) -> Any:
-    """Give Tink's own primitive for a raw data key with the parameters of format v1."""
-    params = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingParams(
-        ciphertext_segment_size=MIB, derived_key_size=32, hkdf_hash_type=common_pb2.SHA256
-    )
-    key = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKey(params=params, key_value=data_key)
-    key_data = tink_pb2.KeyData(
-        type_url=KEY_TYPE, value=key.SerializeToString(), key_material_type=tink_pb2.KeyData.SYMMETRIC
-    )
-    only = tink_pb2.Keyset.Key(
-        key_data=key_data, status=tink_pb2.ENABLED, key_id=1, output_prefix_type=tink_pb2.RAW
-    )
-    keyset = tink_pb2.Keyset(primary_key_id=1, key=[only])
-    handle = proto_keyset_format.parse(keyset.SerializeToString(), secret_key_access.TOKEN)
-    return handle.primitive(streaming_aead.StreamingAead)
-
-
-class KeptBytes(io.BytesIO):
-    """A file in memory whose content outlives its closing."""
-
-    content = b""
-
-    def close(self) -> None:
-        """Keep the content, then close."""
-        self.content = self.getvalue()
-        super().close()
-
-
-def tink_seal(data_key: bytes, record_id: bytes, plain: bytes) -> bytes:
-    """Seal with Tink."""
-    out = KeptBytes()
-    with tink_with(data_key).new_encrypting_stream(out, record_id) as stream:
-        stream.write(plain)
-    return out.content
-
-
-def tink_open(data_key: bytes, record_id: bytes, sealed: bytes) -> bytes:
-    """Open with Tink."""
-    with tink_with(data_key).new_decrypting_stream(io.BytesIO(sealed), record_id) as stream:
-        plain: bytes = stream.read()
-    return plain
-
-
-def pattern(length: int) -> bytes:
-    """Give plaintext in which no two segments look alike."""
-    return b"".join(number.to_bytes(4, "big") for number in range(length // 4 + 1))[:length]
-
-
-@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("length", EDGES)
 def test_tink_opens_what_we_seal(length: int) -> None:
     """A reader with any Tink library needs nothing of ours but the data key."""
     data_key, record_id, plain = new_data_key(), new_record_id(), pattern(length)
     assert plain == tink_open(data_key, record_id, seal(data_key, record_id, plain))
 
 
-@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("length", EDGES)
 def test_we_open_what_tink_seals(length: int) -> None:
     """A record sealed by another Tink program is ours to read, and has the length we predict."""
     data_key, record_id, plain = new_data_key(), new_record_id(), pattern(length)
@@ -94,15 +61,85 @@ def test_we_open_what_tink_seals(length: int) -> None:
     assert plain == open_sealed(data_key, record_id, sealed)
 
 
-def test_streaming_in_odd_chunks_is_the_same_format() -> None:
-    """Tink opens a record that was fed in chunks that match no segment, and the other way round."""
-    data_key, record_id, plain = new_data_key(), new_record_id(), pattern(2 * MIB + 12_345)
-    sealer, opener = Sealer(data_key, record_id), Opener(data_key, record_id)
-    sealed = b"".join(sealer.update(plain[at : at + 99_991]) for at in range(0, len(plain), 99_991))
-    assert plain == tink_open(data_key, record_id, sealed + sealer.finish())
+@pytest.mark.parametrize("length", EDGES)
+async def test_every_way_writes_and_reads_tinks_bytes(length: int, tmp_path: Path) -> None:
+    """Chunks that match no segment, awaited ones, files and ranges are the same format, both ways."""
+    data_key, record_id, plain = new_data_key(), new_record_id(), pattern(length)
+    chunks, awaited = pieces(plain, 99_991), pieces_async(plain, 77_773)
+    (tmp_path / "plain").write_bytes(plain)
+    seal_file(data_key, record_id, tmp_path / "plain", tmp_path / "sealed")
+    for sealed in (
+        b"".join(seal_chunks(data_key, record_id, chunks)),
+        b"".join([chunk async for chunk in seal_chunks_async(data_key, record_id, awaited)]),
+        (tmp_path / "sealed").read_bytes(),
+    ):
+        assert plain == tink_open(data_key, record_id, sealed)
     theirs = tink_seal(data_key, record_id, plain)
-    opened = b"".join(opener.update(theirs[at : at + 77_773]) for at in range(0, len(theirs), 77_773))
-    assert plain == opened + opener.finish()
+    (tmp_path / "sealed").write_bytes(theirs)
+    assert length == open_file(data_key, record_id, tmp_path / "sealed", tmp_path / "opened")
+    assert plain == (tmp_path / "opened").read_bytes()
+    assert plain == b"".join(open_chunks(data_key, record_id, pieces(theirs, 77_773)))
+    opening = open_chunks_async(data_key, record_id, pieces_async(theirs, 99_991))
+    assert plain == await joined(opening)
+    reader = SealedReader(data_key, record_id, served(theirs, 333_333), len(theirs))
+    assert plain == await joined(reader.stream())
+    for offset in {0, length // 2, length - 1} if length else ():
+        assert plain[offset : offset + 100] == await reader.read(offset, min(100, length - offset))
+
+
+async def joined(chunks: AsyncIterator[bytes]) -> bytes:
+    """Gather what is awaited."""
+    return b"".join([chunk async for chunk in chunks])
+
+
+LONG: Final = 100 * MIB
+
+
+def long_plaintext() -> Iterator[bytes]:
+    """Give 100 MiB in which no two MiB are alike, in chunks that match no segment."""
+    for number in range(LONG // 200_000):
+        yield number.to_bytes(8, "big") * 25_000
+    yield bytes(LONG % 200_000)
+
+
+def digest_of(chunks: Iterator[bytes]) -> bytes:
+    """Hash a stream."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.digest()
+
+
+async def test_a_hundred_mebibytes_go_both_ways(tmp_path: Path) -> None:
+    """Sealed by us, opened by Tink; sealed by Tink, opened by us, whole and in ranges; all streaming."""
+    data_key, record_id, path = new_data_key(), new_record_id(), tmp_path / "sealed"
+    expected, primitive = digest_of(long_plaintext()), tink_with(data_key)
+    with path.open("wb") as target:
+        for sealed in seal_chunks(data_key, record_id, long_plaintext()):
+            target.write(sealed)
+    assert sealed_length(LONG) == path.stat().st_size
+    with path.open("rb") as file, primitive.new_decrypting_stream(file, record_id) as stream:
+        assert expected == digest_of(read_chunks(stream))
+    with primitive.new_encrypting_stream(path.open("wb"), record_id) as stream:
+        for plain in long_plaintext():
+            stream.write(plain)
+    with path.open("rb") as file:
+        assert expected == digest_of(open_chunks(data_key, record_id, read_chunks(file)))
+        reader = SealedReader(data_key, record_id, served_from(file), path.stat().st_size)
+        for number in (0, 5, 262, 523):
+            found = await reader.read(number * 200_000 + 8, 16)
+            assert number.to_bytes(8, "big") * 2 == found
+        assert bytes(LONG % 200_000) == await joined(reader.stream(LONG // 200_000 * 200_000))
+
+
+def served_from(file: BinaryIO) -> RangeSource:
+    """Serve ranges of an open file."""
+
+    async def source(offset: int, length: int) -> AsyncIterator[bytes]:
+        file.seek(offset)
+        yield file.read(length)
+
+    return source
 
 
 def test_tink_binds_the_record_id_as_we_do() -> None:

@@ -104,18 +104,56 @@ async def test_a_territory_that_runs_out_is_told(
     assert hint in territory.detail
 
 
-async def test_a_network_may_require_no_territory(
+async def test_a_territory_that_is_missing_is_a_fault(
     store: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As one's own: that there is none is told, and is no fault by itself."""
+    """Nothing can be stored, and what to do is said."""
 
     async def missing() -> Territory:
         raise TerritoryUnusable
 
     monkeypatch.setattr(store, "territory", missing)
     territory = (await look(store))["territory"]
-    assert territory.ok
-    assert "only where the network requires none" in territory.detail
+    assert not territory.ok
+    assert "buy, renew or expand it" in territory.detail
+
+
+@pytest.mark.parametrize("state", [TerritoryState.FROZEN, TerritoryState.EXPIRED])
+async def test_a_territory_that_is_over_is_a_fault(
+    store: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch, state: TerritoryState
+) -> None:
+    """Whatever space is left in it."""
+
+    async def over() -> Territory:
+        return Territory(
+            name="caregrid", total=1 << 50, used=0, remaining=1 << 50, state=state, deadline=None
+        )
+
+    monkeypatch.setattr(store, "territory", over)
+    territory = (await look(store))["territory"]
+    assert not territory.ok
+    assert f"is {state}; nothing can be stored" in territory.detail
+
+
+async def test_a_network_may_require_no_territory(
+    store: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one's own: it says so, and no number in its answer is a fault."""
+
+    async def none_required() -> Territory:
+        return Territory(
+            name="caregrid",
+            total=100,
+            used=100,
+            remaining=0,
+            state=TerritoryState.ACTIVE,
+            deadline=None,
+            unlimited=True,
+        )
+
+    monkeypatch.setattr(store, "territory", none_required)
+    territory = (await look(store))["territory"]
+    assert (True, "caregrid: this network requires none") == (territory.ok, territory.detail)
 
 
 async def test_a_network_that_tells_nothing_is_no_fault(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from caregrid import disk
 from caregrid.errors import DiskLow
 from caregrid.records import RecordFormat
 from ocw_sidecar.pipeline import spool
@@ -266,7 +267,7 @@ async def submit_json(sidecar: Rig, value: Any) -> bytes:
 
 def test_only_a_full_disk_is_called_so() -> None:
     """Other faults of the disk keep their own name."""
-    with pytest.raises(DiskLow), spool.disk_full_as_error():
+    with pytest.raises(DiskLow), disk.full_disk_named():
         no_space(0)
-    with pytest.raises(PermissionError), spool.disk_full_as_error():
+    with pytest.raises(PermissionError), disk.full_disk_named():
         raise PermissionError(errno.EACCES, "no")

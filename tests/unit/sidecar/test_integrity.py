@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from caregrid.chain.port import AuditOutcome, BlockRef, ProofScheme
-from caregrid.errors import FragmentsMissing, StorageUnreachable
+from caregrid.errors import ChainUnreachable, FragmentsMissing, StorageUnreachable
 from caregrid.testing import SubmitFault
 from ocw_sidecar.ledger.challenges import Challenge
 from ocw_sidecar.notifications.items import NoticeKind
+from ocw_sidecar.ports import NetworkProofs, ProofRecord
 from ocw_sidecar.testing import ORGANISATION
 from ocw_sidecar.workers.integrity import IntegrityWorker
+from ocw_sidecar.workers.outcomes import combined
 from tests.unit.sidecar.worker_world import Working, mine, working
 
 if TYPE_CHECKING:
@@ -161,6 +164,79 @@ async def test_a_gateway_that_does_not_answer_is_no_verdict(
     with pytest.raises(StorageUnreachable):
         await run(sidecar)
     assert await standing(sidecar) is None
+
+
+class Record(NetworkProofs):
+    """A network whose own record of proofs says this, or cannot be read."""
+
+    def __init__(self, outcome: AuditOutcome | None) -> None:
+        self._outcome = outcome
+
+    async def look(self, object_id: bytes) -> ProofRecord | None:
+        """Say it."""
+        assert object_id
+        if self._outcome is None:
+            raise ChainUnreachable
+        return ProofRecord(outcome=self._outcome, facts={"network": "some", "outcome": str(self._outcome)})
+
+
+def with_record(sidecar: Working, outcome: AuditOutcome | None) -> IntegrityWorker:
+    """Return a worker on a network that keeps such a record."""
+    bench = sidecar.parts.desk.bench
+    ports = replace(bench.ports, proofs=Record(outcome))
+    return IntegrityWorker(replace(sidecar.parts.desk, bench=replace(bench, ports=ports)))
+
+
+async def test_the_networks_record_of_proofs_counts_beside(sidecar: Working) -> None:
+    """Trouble that it shows is reported and told although a read came right, and stands in the bundle."""
+    worker = with_record(sidecar, AuditOutcome.FAILED)
+    assert {"checked": 1, "reported": 1, "failed": 1} == await worker.run(await sidecar.follow())
+    assert ["Failed"] == await told(sidecar)
+    report = await standing(sidecar)
+    assert report is not None
+    body = await sidecar.parts.desk.ledger.bundle(report.proof_digest)
+    assert body is not None
+    bundle = json.loads(body)
+    assert ("Failed", {"network": "some", "outcome": "Failed"}) == (bundle["outcome"], bundle["network"])
+    assert all(record["anchored"] == record["read"] for record in bundle["records"])
+
+
+async def test_a_record_that_cannot_be_read_takes_nothing_away(sidecar: Working) -> None:
+    """What was read by ourselves is reported all the same."""
+    worker = with_record(sidecar, None)
+    assert {"checked": 1, "reported": 1, "passed": 1} == await worker.run(await sidecar.follow())
+
+
+async def test_a_miner_that_is_asked_again_is_the_networks_affair(sidecar: Working) -> None:
+    """Contained by the network is reported so; our own next challenge is a new one."""
+    worker = with_record(sidecar, AuditOutcome.CONTAINED)
+    assert {"checked": 1, "reported": 1, "contained": 1} == await worker.run(await sidecar.follow())
+    mine(sidecar.world, 5)
+    height = await sidecar.follow()
+    assert {"checked": 1, "reported": 1, "contained": 1} == await worker.run(height)
+    report = await standing(sidecar)
+    assert report is not None
+    assert height == report.challenged_at
+
+
+@pytest.mark.parametrize(
+    ("ours", "networks", "expected"),
+    [
+        (AuditOutcome.PASSED, AuditOutcome.PASSED, AuditOutcome.PASSED),
+        (AuditOutcome.PASSED, AuditOutcome.UNKNOWN, AuditOutcome.PASSED),
+        (AuditOutcome.UNKNOWN, AuditOutcome.PASSED, AuditOutcome.PASSED),
+        (AuditOutcome.UNKNOWN, AuditOutcome.UNKNOWN, AuditOutcome.UNKNOWN),
+        (AuditOutcome.PASSED, AuditOutcome.CONTAINED, AuditOutcome.CONTAINED),
+        (AuditOutcome.OFFLINE, AuditOutcome.CONTAINED, AuditOutcome.OFFLINE),
+        (AuditOutcome.FAILED, AuditOutcome.PASSED, AuditOutcome.FAILED),
+        (AuditOutcome.OFFLINE, AuditOutcome.FAILED, AuditOutcome.FAILED),
+    ],
+)
+def test_two_checks_come_to_one_outcome(
+    ours: AuditOutcome, networks: AuditOutcome, expected: AuditOutcome
+) -> None:
+    """The worst trouble stands; without any, one that passed is enough."""
+    assert expected is combined(ours, networks) is combined(networks, ours)
 
 
 async def test_a_report_that_went_through_unheard_is_not_repeated(sidecar: Working) -> None:

@@ -13,8 +13,10 @@ from caregrid.chain import PatientScope, RecordScope, calls
 from caregrid.chain.port import Escrowed, Inline, Pending
 from caregrid.errors import ChainUnreachable
 from caregrid.keys import unwrap_data_key, wrap_data_key
+from caregrid.sealed import new_data_key
 from caregrid.testing import SubmitFault
 from ocw_sidecar.ledger.escrow import escrow_digest
+from ocw_sidecar.pipeline.sql import Statement
 from ocw_sidecar.testing import ORGANISATION, PATIENT
 from ocw_sidecar.workers.key_delivery import KeyDeliveryStep
 from tests.contract.chain_world import new_object, new_record
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from caregrid.chain.port import Grant, Scope
+    from caregrid.keys import EncryptionKeyPair
 
 CANARY = b"Canary Patientia, born 1907"
 
@@ -171,18 +174,131 @@ async def test_emergencies_come_first(sidecar: Working) -> None:
     assert 2 == await deliver(sidecar)
 
 
+async def inline(sidecar: Working, record: bytes, pair: EncryptionKeyPair, version: int = 1) -> Inline:
+    """Give a grant with some key in it, and return that key."""
+    key = Inline(wrapped=wrap_data_key(pair.public_key, bytes(32), record, GRANTEE), key_version=version)
+    head = await sidecar.world.chain.finalized_head()
+    call = calls.grant_access(
+        RecordScope(record_id=record),
+        GRANTEE,
+        expires_at=head.number + 100,
+        purpose="Treatment",
+        key=key,
+    )
+    await sidecar.world.chain.submitter(ORGANISATION).submit(call)
+    return key
+
+
 async def test_a_grant_with_its_key_is_left_alone(sidecar: Working) -> None:
     """Who wrapped the key himself needs no delivery."""
     [record] = await sidecar.store(CANARY)
-    pair, scope = await sidecar.publish_key(), RecordScope(record_id=record)
-    wrapped = wrap_data_key(pair.public_key, bytes(32), record, GRANTEE)
-    head = await sidecar.world.chain.finalized_head()
-    key = Inline(wrapped=wrapped, key_version=1)
-    await sidecar.world.chain.submitter(ORGANISATION).submit(
-        calls.grant_access(scope, GRANTEE, expires_at=head.number + 100, purpose="Treatment", key=key)
-    )
+    key = await inline(sidecar, record, await sidecar.publish_key())
     assert 0 == await deliver(sidecar)
-    assert key == (await standing(sidecar, scope)).key
+    assert key == (await standing(sidecar, RecordScope(record_id=record))).key
+
+
+async def test_a_key_in_its_grant_is_replaced_there(sidecar: Working) -> None:
+    """After the grantee's next key, so that he reads without a sidecar as before; the payer stays."""
+    [record] = await sidecar.store(CANARY)
+    scope = RecordScope(record_id=record)
+    await inline(sidecar, record, await sidecar.publish_key())
+    payer = (await standing(sidecar, scope)).payer
+    pair = await sidecar.publish_key()
+    assert 1 == await deliver(sidecar)
+    grant = await standing(sidecar, scope)
+    assert isinstance(grant.key, Inline)
+    assert (payer, 2) == (grant.payer, grant.key.key_version)
+    assert await data_key_of(sidecar, record) == unwrap_data_key(pair, grant.key.wrapped, record, GRANTEE)
+    assert 0 == await deliver(sidecar)
+
+
+async def data_key_of(sidecar: Working, record: bytes) -> bytes:
+    """Return a record's data key."""
+    own = await sidecar.rig.bench.queue.releasable_key(record)
+    assert own is not None
+    return sidecar.rig.bench.ports.key_store.unwrap(record, own)
+
+
+async def seal_anew(sidecar: Working, record: bytes) -> bytes:
+    """Give a record another data key, and return that."""
+    fresh = new_data_key()
+    wrapped = sidecar.rig.bench.ports.key_store.wrap(record, fresh)
+    change = "UPDATE keys SET wrapped = :wrapped WHERE id = :id"
+    statement = Statement("change_key", change, change)
+    parameters = {"id": record, "wrapped": wrapped}
+    await sidecar.rig.database.write(lambda db: db.execute(statement, parameters).rowcount)
+    return fresh
+
+
+@pytest.mark.parametrize("fault", [None, SubmitFault.UNHEARD, SubmitFault.LOST])
+async def test_a_record_under_a_new_data_key_is_delivered_anew(
+    sidecar: Working, fault: SubmitFault | None
+) -> None:
+    """In escrow for one, in the grant for another; once each, also when a call's outcome was not heard."""
+    [record] = await sidecar.store(CANARY)
+    scope, wide = RecordScope(record_id=record), PatientScope(patient_id=PATIENT)
+    pair = await sidecar.publish_key()
+    await inline(sidecar, record, pair)
+    await sidecar.grant(wide)
+    assert 1 == await deliver(sidecar)
+    before = (await standing(sidecar, wide)).key
+    fresh = await seal_anew(sidecar, record)
+    assert 2 == await sidecar.parts.desk.ledger.redeliver(record)
+    if fault is not None:
+        sidecar.world.submitter.faults.append(fault)
+        assert 0 == await deliver(sidecar)
+        sidecar.time.pass_by(120)
+    assert 2 == await deliver(sidecar)
+    given, escrowed = (await standing(sidecar, scope)).key, (await standing(sidecar, wide)).key
+    assert isinstance(given, Inline)
+    assert fresh == unwrap_data_key(pair, given.wrapped, record, GRANTEE)
+    [kept] = await sidecar.parts.desk.ledger.escrow(wide, GRANTEE)
+    assert fresh == unwrap_data_key(pair, kept.wrapped, record, GRANTEE)
+    assert before != escrowed == Escrowed(digest=escrow_digest(wide, [kept]), key_version=1)
+    sent = sidecar.world.submitter.submitted
+    assert 0 == await deliver(sidecar)
+    assert sent == sidecar.world.submitter.submitted
+
+
+async def test_a_key_that_changes_during_its_delivery_is_delivered_again(sidecar: Working) -> None:
+    """What was under way settles nothing: in the end the grant has the new key."""
+    [record] = await sidecar.store(CANARY)
+    scope, ledger = RecordScope(record_id=record), sidecar.parts.desk.ledger
+    pair = await sidecar.publish_key()
+    await sidecar.grant(scope)
+    await sidecar.follow()
+    sidecar.world.submitter.faults.append(SubmitFault.UNHEARD)
+    assert 0 == await KeyDeliveryStep(sidecar.parts.desk).run_once()
+    fresh = await seal_anew(sidecar, record)
+    await ledger.redeliver(record)
+    await sidecar.follow()  # takes the delivery of the old key in
+    assert 1 == await KeyDeliveryStep(sidecar.parts.desk).run_once()
+    [kept] = await ledger.escrow(scope, GRANTEE)
+    assert fresh == unwrap_data_key(pair, kept.wrapped, record, GRANTEE)
+    assert (
+        Escrowed(digest=escrow_digest(scope, [kept]), key_version=1) == (await standing(sidecar, scope)).key
+    )
+
+
+async def test_ended_grants_leave_nothing_in_escrow(sidecar: Working) -> None:
+    """One that expires, and those of a record that is erased; of others nothing goes."""
+    first, second = await sidecar.store(b"one", b"two")
+    wide, chain = PatientScope(patient_id=PATIENT), sidecar.world.chain
+    await sidecar.publish_key()
+    await sidecar.grant(RecordScope(record_id=first))
+    await sidecar.grant(RecordScope(record_id=second), blocks=3)
+    await sidecar.grant(wide)
+    assert 3 == await deliver(sidecar)
+    mine(sidecar.world, 6)
+    await chain.submitter(ORGANISATION).submit(calls.erase_record(ORGANISATION, first))
+    await sidecar.follow()
+    rows = [
+        await sidecar.parts.desk.ledger.escrow(RecordScope(record_id=each), GRANTEE)
+        for each in (first, second)
+    ]
+    assert [[], []] == rows
+    [kept] = await sidecar.parts.desk.ledger.escrow(wide, GRANTEE)
+    assert second == kept.record_id
 
 
 async def test_revoked_grants_leave_nothing_in_escrow(sidecar: Working) -> None:

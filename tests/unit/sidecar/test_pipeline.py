@@ -557,7 +557,7 @@ async def test_unreadable_submission_becomes_a_dead_letter(settings: Settings) -
             await sidecar.drain()
         found = await sidecar.bench.queue.submission(submission)
         assert found is not None
-        assert (SubmissionState.FAILED, "SEAL_BROKEN") == (found.state, found.reason)
+        assert (SubmissionState.FAILED, "SEAL_FOREIGN") == (found.state, found.reason)
         assert before == files(sidecar)
 
 

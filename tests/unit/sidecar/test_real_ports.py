@@ -10,6 +10,7 @@ from caregrid.chain import SubstrateChain, SubstrateSubmitter
 from caregrid.errors import ConfigInvalid, KeyStoreLocked
 from caregrid.keys import FileKeyStore, Identity, KdfCost
 from caregrid.storage.failover import FailoverStore
+from ocw_sidecar.adapters.proving import proof_key
 from ocw_sidecar.adapters.real import operator_store, real_ports
 from ocw_sidecar.settings import Settings
 
@@ -63,6 +64,22 @@ async def test_key_store_is_the_one_on_disk(identity: Identity, settings: Settin
         wrapped = ports.key_store.wrap(bytes(16), b"k" * 32)
     again = FileKeyStore.open(settings.key_store_path, PASSPHRASE)
     assert b"k" * 32 == again.unwrap(bytes(16), wrapped)
+
+
+async def test_proofs_are_opened_with_a_key_of_their_own(identity: Identity, settings: Settings) -> None:
+    """For who runs workers; not for who only looks, nor where proofs are switched off."""
+    assert identity.account
+    async with real_ports(settings) as ports:
+        assert None is ports.proving
+    assert not settings.proof_key_path.exists()
+    for _ in range(2):
+        async with real_ports(settings, proving=True) as ports:
+            assert ports.proving is not None
+            assert proof_key(settings.proof_key_path).encode() == ports.proving.secret.encode()
+            assert ports.proving.secret.public_key().digest == ports.proving.public.digest
+    off = Settings.load(home=settings.home, organisation=bytes(32), workers={"integrity": {"proofs": False}})
+    async with real_ports(off, proving=True) as ports:
+        assert None is ports.proving
 
 
 @pytest.mark.parametrize("missing", ["operator.json", "keystore.json", "passphrase"])

@@ -37,6 +37,10 @@ STATEMENTS = {
 #: Statements that look at every row of an index on purpose: at a start, on an operator's word, when the wall
 #: clock was set, over a handful of rows, or to count once each hundred blocks.
 READS_ALL = {
+    "access.drop_unmarked",
+    "access.wake_marked",
+    "compaction.count_objects",
+    "compaction.open_compactions",
     "ledger.drop_orphans",
     "ledger.forget_grants",
     "ledger.forget_objects",
@@ -46,18 +50,27 @@ READS_ALL = {
     "notices.pull_leases",
     "notices.pull_rests",
     "notices.release_channels",
+    "proofs.count_objects",
+    "proofs.worst_nodes",
     "queue.open_packs",
     "queue.release_leases",
+    "patients.count_registrations",
     "queue.spool_files",
     "queue.tallies",
     "queue.troubles",
+    "rotation.count_channels",
+    "rotation.count_compaction_records",
+    "rotation.count_fingerprint_keys",
+    "rotation.count_keys",
     "storage.count_removals",
     "storage.count_troubles",
     "storage.forget_troubles",
+    "threats.forget_seen_blocks",
+    "threats.forget_seen_signatures",
 }
 
 #: Tables that hold a handful of rows: one for each worker, process, job of the clock or issued token, or one.
-SMALL = {"fingerprint_keys", "job_heights", "processes", "tokens", "workers"}
+SMALL = {"fingerprint_keys", "job_heights", "processes", "threats_cursor", "tokens", "workers"}
 
 #: A partial index holds only what waits for something.
 PARTIAL = "asked|failed|open|overseeing|pending|sealed|troubled|waiting"

@@ -232,22 +232,49 @@ async def test_a_territory_that_runs_out_is_told_of_once_a_day(
     assert 'caregrid_storage_territory_bytes{kind="remaining"} 5.0' in shown
 
 
-async def test_a_territory_that_is_missing_is_told_of_when_uploads_are_refused(
+async def test_a_territory_that_is_missing_is_told_of(
     sidecar: Working, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A network of one's own may require none. Objects are looked at in either case."""
+    """Before an upload is refused, and once a day; objects are looked at all the same."""
 
     async def missing() -> Territory:
         raise TerritoryUnusable
+
+    monkeypatch.setattr(sidecar.world.store, "territory", missing)
+    worker = StorageHealthWorker(sidecar.parts.desk)
+    for _ in range(2):
+        assert 1 == (await worker.run(await sidecar.follow()))["looked"]
+    assert 1 == await troubles(sidecar)
+
+
+async def test_refused_uploads_are_told_of_where_territories_are_not(
+    sidecar: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only sign on such a network; one that requires no territory is no trouble."""
+
+    async def unlimited() -> Territory:
+        return Territory(
+            name="caregrid",
+            total=1,
+            used=1,
+            remaining=0,
+            state=TerritoryState.ACTIVE,
+            deadline=None,
+            unlimited=True,
+        )
+
+    async def untold() -> None:
+        return None
 
     async def refuse(_source: Source, *, progress: Progress | None = None) -> bytes:
         assert progress is None
         raise TerritoryUnusable
 
-    monkeypatch.setattr(sidecar.world.store, "territory", missing)
     worker = StorageHealthWorker(sidecar.parts.desk)
-    assert 1 == (await worker.run(await sidecar.follow()))["looked"]
-    assert 0 == await troubles(sidecar)
+    for told in (unlimited, untold):
+        monkeypatch.setattr(sidecar.world.store, "territory", told)
+        assert 1 == (await worker.run(await sidecar.follow()))["looked"]
+        assert 0 == await troubles(sidecar)
     monkeypatch.setattr(sidecar.world.store, "put", refuse)
     await sidecar.submit(b"three")
     await sidecar.rig.drain()

@@ -167,3 +167,12 @@ def test_lists_go_on_behind_an_id(catalogue: Catalogue) -> None:
     assert [digest(name) for name in "abcd"] == [each.fid for each in (*first, *rest)]
     assert [digest("d")] == [each.fid for each in catalogue.owned(ALICE.account, territory="lab", limit=9)]
     assert [] == catalogue.owned(BOB.account, limit=9)
+
+
+def test_a_batch_that_is_over_notes_nothing_more(catalogue: Catalogue) -> None:
+    """What a thread notes that a cancelled request left behind, nobody would settle any more."""
+    garbage = GarbageList(catalogue.database)
+    garbage.intend([(1, NODES[0], digest("late"))], is_open=lambda _: False)
+    assert [digest("late")] == garbage.unused(NODES[0], [digest("late")])
+    garbage.intend([(2, NODES[0], digest("late"))], is_open=lambda batch: batch == 2)
+    assert [] == garbage.unused(NODES[0], [digest("late")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from scalecodec.utils.ss58 import ss58_encode
 
 from caregrid.errors import ConfigInvalid, TerritoryUnusable
+from caregrid.storage import TerritoryState
+from caregrid.storage.deoss import DeossStore
 from storage_network import territories as program
 from storage_network.gateway import GatewaySettings, make_app
 from storage_network.gateway.records import Owner
@@ -115,7 +118,33 @@ async def test_uploads_need_space_where_it_is_asked_for(tmp_path: Path) -> None:
         assert 503 == (await put(client, identity("ward")))[0]
         async with client.get("/territory/past", headers=identity()) as response:
             data = (await response.json())["data"]
+        async with client.get("/territory/other", headers=identity()) as response:
+            assert (400, "please purchase territory first") == (
+                response.status,
+                (await response.json())["msg"],
+            )
     assert ("frozen", TIB, int(over.timestamp())) == (data["state"], data["remaining"], data["deadline"])
+    assert data["unlimited"] is False
+
+
+@pytest.mark.parametrize("name", ["given", "other"])
+async def test_where_none_is_required_that_is_told(tmp_path: Path, name: str) -> None:
+    """Also of one that was given: its limits do not count. The numbers leave room for stock clients."""
+    write(tmp_path / FILE_NAME, [Territory(account=PAIR[0], name="given", total=1, deadline=None)])
+    async with gateway(tmp_path) as client:
+        store = DeossStore(
+            str(client.make_url("/")), PAIR[0], lambda message: sr25519.sign(PAIR, message), name
+        )
+        try:
+            told = await store.territory()
+        finally:
+            await store.close()
+        async with client.get(f"/territory/{'x' * 64}", headers=identity()) as response:
+            assert 400 == response.status
+    assert told is not None
+    assert (name, True, TerritoryState.ACTIVE) == (told.name, told.unlimited, told.state)
+    assert told.total == told.remaining > 1 << 50
+    assert () == replace(told, remaining=0).warnings(datetime.now(UTC))
 
 
 def test_territories_are_given_by_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

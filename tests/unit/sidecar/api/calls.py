@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp.test_utils import TestClient, TestServer
 
 from ocw_sidecar.adapters.sql.callers import SqlCallers
+from ocw_sidecar.adapters.sql.compaction import SqlCompactionBook
 from ocw_sidecar.adapters.sql.patients import SqlPatients
 from ocw_sidecar.adapters.sql.search import SqlSearch
 from ocw_sidecar.api import Api, build_app
 from ocw_sidecar.api.connections import SERVER_OPTIONS
 from ocw_sidecar.callers.items import ALL_SCOPES
 from ocw_sidecar.callers.tokens import draw_token
+from ocw_sidecar.composition import make_eraser
 from ocw_sidecar.settings.api import ApiSettings
 from ocw_sidecar.testing import PATIENT
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.callers.items import Scope
     from ocw_sidecar.ledger.port import Ledger
     from ocw_sidecar.metrics import Metrics
+    from ocw_sidecar.notifications.port import Notices
     from ocw_sidecar.testing import Rig
 
     Client = TestClient[web.Request, web.Application]
@@ -42,17 +45,23 @@ async def serving(
     headers: Mapping[str, str] | None = None,
     metrics: Metrics | None = None,
     ledger: Ledger | None = None,
+    notices: Notices | None = None,
     **api: Any,
 ) -> AsyncIterator[Client]:
     """Serve the API on a sidecar's parts, with settings of its own, and yield a client."""
-    server = TestServer(app_of(sidecar, metrics=metrics, ledger=ledger, **api))
+    server = TestServer(app_of(sidecar, metrics=metrics, ledger=ledger, notices=notices, **api))
     await server.start_server(**SERVER_OPTIONS)
     async with TestClient(server, headers=headers) as opened:
         yield opened
 
 
 def app_of(
-    sidecar: Rig, *, metrics: Metrics | None = None, ledger: Ledger | None = None, **api: Any
+    sidecar: Rig,
+    *,
+    metrics: Metrics | None = None,
+    ledger: Ledger | None = None,
+    notices: Notices | None = None,
+    **api: Any,
 ) -> web.Application:
     """Return the application on a sidecar's parts, with settings of its own."""
     database = sidecar.database
@@ -64,8 +73,11 @@ def app_of(
             callers=SqlCallers(database),
             patients=SqlPatients(database),
             search=SqlSearch(database),
+            eraser=make_eraser(sidecar.bench, database),
+            compaction=SqlCompactionBook(database),
             metrics=metrics,
             ledger=ledger,
+            notices=notices,
         )
     )
 
@@ -99,8 +111,8 @@ async def get(client: Client, path: str, **options: Any) -> tuple[int, dict[str,
     return response.status, await response.json()
 
 
-async def confirmed(client: Client, sidecar: Rig) -> str:
+async def confirmed(client: Client, sidecar: Rig, body: bytes = OBSERVATION) -> str:
     """Bring one record to confirmation and return its id in hex."""
-    _, answer = await post(client)
+    _, answer = await post(client, body)
     await sidecar.drain()
     return str(answer["submission"])

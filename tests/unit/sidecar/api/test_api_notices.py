@@ -26,12 +26,14 @@ from ocw_sidecar.adapters.channels import RealChannels
 from ocw_sidecar.adapters.sql import notices as sql_notices
 from ocw_sidecar.adapters.sql.callers import SqlCallers
 from ocw_sidecar.adapters.sql.channels import SqlChannelBook
+from ocw_sidecar.adapters.sql.compaction import SqlCompactionBook
 from ocw_sidecar.adapters.sql.deliveries import SqlOutbox
 from ocw_sidecar.adapters.sql.notices import SqlNotices
 from ocw_sidecar.adapters.sql.patients import SqlPatients
 from ocw_sidecar.adapters.sql.search import SqlSearch
 from ocw_sidecar.api import Api, build_app, feed, preferences
 from ocw_sidecar.api.callers import Scope
+from ocw_sidecar.composition import make_eraser
 from ocw_sidecar.notifications.delivery import Fault
 from ocw_sidecar.notifications.items import NoticeKind, notice
 from ocw_sidecar.notifications.preferences import Preferences
@@ -104,6 +106,8 @@ async def opened(sidecar: Rig, *, limit: int = 8) -> AsyncIterator[Site]:
         callers=SqlCallers(database),
         patients=SqlPatients(database),
         search=SqlSearch(database),
+        eraser=make_eraser(sidecar.bench, database),
+        compaction=SqlCompactionBook(database),
         outbox=outbox,
         more=[*feed.routes(feeds), *preferences.routes(handlers)],
     )

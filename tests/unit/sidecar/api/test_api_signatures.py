@@ -58,7 +58,7 @@ async def test_everybody_else_has_a_guests_scopes(anyone: Client) -> None:
     """An account that is no operator may ask for keys and follow its notices, nothing else."""
     headers = headers_for(anyone, STRANGER, "GET", "/v1/whoami")
     status, answer = await send(anyone, "GET", "/v1/whoami", headers)
-    assert (200, ["feed", "release-keys"]) == (status, answer["scopes"])
+    assert (200, ["audit", "feed", "release-keys"]) == (status, answer["scopes"])
     assert STRANGER.account.hex() == answer["account"]
     for method, path in [("GET", "/v1/records"), ("POST", "/v1/failures/replay"), ("GET", "/v1/patients")]:
         headers = headers_for(anyone, STRANGER, method, path)

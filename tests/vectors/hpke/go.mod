@@ -1,0 +1,3 @@
+module caregrid/vectors/hpke
+
+go 1.26
