@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from caregrid.proofs import podr2
 from caregrid.proofs.podr2 import Challenge, Origin, Scheme, SecretKey
+from podr2_rounds import rounds
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "tests/vectors/podr2"
 
@@ -58,6 +59,7 @@ def fragment(number: int) -> bytes:
 def documents() -> dict[str, str]:
     """Return the vector files: name and text of each."""
     made = {
+        "rounds.json": {"note": _NOTE, **rounds()},
         "challenges.json": {"note": _NOTE, "origins": _origins(), "challenges": _challenges()},
         "public.json": _scheme(podr2.keygen(Scheme.PUBLIC, _KEY_SEED)),
         "private.json": _scheme(podr2.keygen(Scheme.PRIVATE, _KEY_SEED)),
