@@ -28,7 +28,7 @@ from ocw_sidecar.pipeline.erasing import Eraser
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.workers import ControlWatch, Crew, Desk, Tools
 from ocw_sidecar.workers.background.tasks import Tasks
-from ocw_sidecar.workers.batches import BatchCounts
+from ocw_sidecar.workers.batches import BatchCounts, CacheCounts
 
 if TYPE_CHECKING:
     import asyncio
@@ -70,6 +70,8 @@ def compose(
     bench = replace(bench, ports=replace(bench.ports, submitter=batches))
     desk = make_desk(bench, database)
     desk.metrics.registry.register(BatchCounts(batches))
+    if bench.ports.cached is not None:
+        desk.metrics.registry.register(CacheCounts(bench.ports.cached))
     channels = RealChannels(bench.settings.notifications, bench.ports.now)
     outbox = SqlOutbox(database)
     preferences = Preferences(SqlChannelBook(database, bench.ports.now), bench.ports.key_store, channels)

@@ -10,7 +10,9 @@ import structlog
 from ocw_sidecar.adapters.sql.callers import SqlCallers
 from ocw_sidecar.adapters.sql.patients import SqlPatients
 from ocw_sidecar.adapters.sql.search import SqlSearch
+from ocw_sidecar.adapters.sql.threats import SqlThreatTables
 from ocw_sidecar.api import Api, build_app, feed, preferences
+from ocw_sidecar.background.audit_log import AuditLog
 from ocw_sidecar.listening import listening, ready_file
 from ocw_sidecar.pipeline.intake import Intake
 
@@ -57,6 +59,8 @@ class Daemon:
             search=SqlSearch(database),
             eraser=self._parts.desk.eraser,
             compaction=self._parts.desk.compaction,
+            threats=SqlThreatTables(database, self._bench.settings.organisation),
+            audit=AuditLog(self._bench.settings.logs_path, now=self._bench.ports.now),
             metrics=self._parts.desk.metrics,
             ledger=self._parts.desk.ledger,
             outbox=self._parts.outbox,

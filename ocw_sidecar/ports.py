@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from caregrid.chain.answers import AnswerCounts
     from caregrid.chain.port import AuditOutcome, Chain, Submitter
     from caregrid.fhir.port import Validator
     from caregrid.keys.port import KeyStore
@@ -66,12 +67,13 @@ class Ports:
     pseudonyms: PseudonymProfile | None = None  #: replaces identifiers in FHIR before it is sealed
     proofs: NetworkProofs | None = None  #: None where the storage network keeps no record of proofs
     proving: Proving | None = None  #: None where storage nodes are not asked for proofs of ours
+    cached: AnswerCounts | None = None  #: what a cache knew of the chain's answers; None: there is none
     now: Callable[[], datetime] = utc_now
 
     @property
     def on_chain(self) -> ChainPorts:
         """The chain alone."""
-        return ChainPorts(chain=self.chain, submitter=self.submitter, now=self.now)
+        return ChainPorts(chain=self.chain, submitter=self.submitter, cached=self.cached, now=self.now)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +82,7 @@ class ChainPorts:
 
     chain: Chain
     submitter: Submitter
+    cached: AnswerCounts | None = None  #: as of `Ports`
     now: Callable[[], datetime] = utc_now
 
 
@@ -123,30 +126,13 @@ class TaskRunner(ABC):
         """Run what is deferred until cancelled; what runs then is cancelled, too, within a few seconds."""
 
 
-#: Bounds on what a cache takes; more is never kept.
-MAX_CACHE_KEY_BYTES: Final = 256
-MAX_CACHE_VALUE_BYTES: Final = 256 * 1024
-
-
-class Cache(ABC):
-    """Remembers values for a while, or not: every answer may be None, and none ever raises.
-
-    Nothing may depend on it but speed. What is put there leaves this process, so never put anything secret.
-    """
+class PeriodicTasks(TaskRunner):
+    """A runner that all processes share, and that knows by itself when something is to be done."""
 
     @abstractmethod
-    async def get(self, key: bytes) -> bytes | None:
-        """Return what was put under a key and is still remembered."""
+    def register_periodic(self, name: str, cron: str, function: Callable[[int], Awaitable[object]]) -> None:
+        """Have a name run by itself at the times of a crontab, in UTC.
 
-    @abstractmethod
-    async def put(self, key: bytes, value: bytes, *, ttl_s: float) -> None:
-        """Remember a value for at most this long, if it is within the bounds."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Let go."""
-
-
-def fits_cache(key: bytes, value: bytes = b"") -> bool:
-    """Return whether a cache would take this."""
-    return len(key) <= MAX_CACHE_KEY_BYTES and len(value) <= MAX_CACHE_VALUE_BYTES
+        Say so before `run`, and the same in every process. Of each time it runs once over all processes, if
+        one is up within ten minutes. The function is given the time, in seconds since 1970.
+        """

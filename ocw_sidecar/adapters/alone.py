@@ -1,21 +1,16 @@
-"""What a sole process has in place of an election, of tasks in a database, and of a shared cache."""
+"""What a sole process has in place of an election and of tasks in a database."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 
-from ocw_sidecar.ports import Cache, Election, TaskRunner, fits_cache
+from ocw_sidecar.ports import Election, TaskRunner
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-#: Past this many values the one that was used longest ago goes.
-MAX_CACHED: Final = 4096
 
 log = structlog.get_logger()
 
@@ -71,35 +66,3 @@ class LocalTasks(TaskRunner):
                 await self._functions[name](height)
             except Exception as exc:  # noqa: BLE001  one task's fault must not stop the others
                 log.error("task_failed", task=name, fault=type(exc).__name__)  # noqa: TRY400  a trace may quote content
-
-
-class MemoryCache(Cache):
-    """Values in this process."""
-
-    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._values: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
-
-    async def get(self, key: bytes) -> bytes | None:
-        """Return a value; see `Cache.get`."""
-        value, until = self._values.get(key, (None, 0.0))
-        if value is None:
-            return None
-        if until <= self._now():
-            del self._values[key]
-            return None
-        self._values.move_to_end(key)
-        return value
-
-    async def put(self, key: bytes, value: bytes, *, ttl_s: float) -> None:
-        """Remember a value; see `Cache.put`."""
-        if not fits_cache(key, value):
-            return
-        self._values[key] = (value, self._now() + ttl_s)
-        self._values.move_to_end(key)
-        if len(self._values) > MAX_CACHED:
-            self._values.popitem(last=False)
-
-    async def close(self) -> None:
-        """Forget everything; see `Cache.close`."""
-        self._values.clear()

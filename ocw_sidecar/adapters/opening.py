@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from caregrid.errors import ConfigInvalid
-from ocw_sidecar.adapters.alone import AlwaysLeads, LocalTasks, MemoryCache
+from ocw_sidecar.adapters.alone import AlwaysLeads, LocalTasks
 from ocw_sidecar.adapters.sql.pieces import SqlPieces
 from ocw_sidecar.adapters.sqlite import SqliteDatabase
 from ocw_sidecar.pipeline.shared_spool import SharedSpool
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ocw_sidecar.adapters.postgres import Access
+    from ocw_sidecar.adapters.redis import RedisCache
     from ocw_sidecar.adapters.sql import Database
-    from ocw_sidecar.ports import Cache, Election, TaskRunner
+    from ocw_sidecar.ports import Election, TaskRunner
     from ocw_sidecar.settings import Settings
 
 QUEUE_FILE: Final = "queue.sqlite3"
@@ -72,14 +73,26 @@ async def open_tasks(settings: Settings) -> AsyncIterator[TaskRunner]:
         yield opened
 
 
-@asynccontextmanager
-async def open_cache(settings: Settings) -> AsyncIterator[Cache]:
-    """Open the cache; close it at the end."""
-    cache = _cache(settings)
+def open_cache(settings: Settings, secret: bytes) -> RedisCache | None:
+    """Return the cache of what the chain's nodes answer, the caller's to close; None: none is configured.
+
+    Raises:
+        ConfigInvalid: the package that it needs is not installed.
+    """
+    return None if settings.redis.url is None else redis_module().RedisCache(settings.redis, secret)
+
+
+def redis_module() -> Any:
+    """Return `ocw_sidecar.adapters.redis`.
+
+    Raises:
+        ConfigInvalid: the package that it needs is not installed.
+    """
     try:
-        yield cache
-    finally:
-        await cache.close()
+        from ocw_sidecar.adapters import redis  # noqa: PLC0415  needs an extra
+    except ModuleNotFoundError as exc:
+        raise ConfigInvalid("`redis.url` needs a package more; install `caregrid[redis]`") from exc
+    return redis
 
 
 def _open(settings: Settings) -> Database:
@@ -115,16 +128,6 @@ def _password(settings: Settings) -> str | None:
         raise ConfigInvalid(
             f"the password file {path} cannot be read; write one, or correct `database.password_file`"
         ) from exc
-
-
-def _cache(settings: Settings) -> Cache:
-    if settings.redis.url is None:
-        return MemoryCache()
-    try:
-        from ocw_sidecar.adapters.redis import RedisCache  # noqa: PLC0415  needs an extra
-    except ModuleNotFoundError as exc:
-        raise ConfigInvalid("`redis.url` needs a package more; install `caregrid[redis]`") from exc
-    return RedisCache(settings.redis.url.get_secret_value(), prefix=settings.redis.prefix)
 
 
 def _postgres() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from caregrid.chain import Genesis, SubstrateChain, SubstrateSubmitter
 from caregrid.errors import ConfigInvalid, InputMissing
@@ -13,6 +13,7 @@ from caregrid.keys import Identity
 from caregrid.storage.failover import open_store
 from ocw_sidecar.adapters.cess import CessProofs, CessStore, open_reader
 from ocw_sidecar.adapters.key_stores import open_key_store, read_passphrase
+from ocw_sidecar.adapters.opening import open_cache
 from ocw_sidecar.adapters.proving import open_proving
 from ocw_sidecar.adapters.validating import open_pseudonyms, open_validator
 from ocw_sidecar.ports import ChainPorts, Ports
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from ocw_sidecar.settings import Settings
 
 T = TypeVar("T")
+
+#: What the secret is for by which entries of the cache are known to be ours.
+_CACHE: Final = b"chain-cache/v1"
 
 
 @asynccontextmanager
@@ -52,17 +56,12 @@ async def real_ports(
         key_store = await asyncio.to_thread(open_key_store, settings)
         opened.callback(key_store.close)
         validator = await opened.enter_async_context(open_validator(validation))
-        same = Genesis(genesis)
-        chain = SubstrateChain(settings.chain_urls, genesis=same)
-        opened.push_async_callback(chain.close)
-        submitter = SubstrateSubmitter(
-            settings.chain_urls, account=identity.account, sign=identity.sign, genesis=same
-        )
-        opened.push_async_callback(submitter.close)
+        on_chain = await opened.enter_async_context(_chain(settings, identity, genesis))
         storage = await opened.enter_async_context(_storage(settings, owner))
         yield Ports(
-            chain=chain,
-            submitter=submitter,
+            chain=on_chain.chain,
+            submitter=on_chain.submitter,
+            cached=on_chain.cached,
             store=storage.store,
             proofs=storage.proofs,
             proving=await opened.enter_async_context(open_proving(settings, identity)) if proving else None,
@@ -80,15 +79,8 @@ async def chain_ports(settings: Settings, genesis: bytes | None = None) -> Async
         ConfigInvalid: a key file or the passphrase file is not there.
         KeyStoreLocked: the identity does not open with the passphrase.
     """
-    identity, same = await _operator(settings), Genesis(genesis)
-    async with AsyncExitStack() as opened:
-        chain = SubstrateChain(settings.chain_urls, genesis=same)
-        opened.push_async_callback(chain.close)
-        submitter = SubstrateSubmitter(
-            settings.chain_urls, account=identity.account, sign=identity.sign, genesis=same
-        )
-        opened.push_async_callback(submitter.close)
-        yield ChainPorts(chain=chain, submitter=submitter)
+    async with _chain(settings, await _operator(settings), genesis) as ports:
+        yield ports
 
 
 @asynccontextmanager
@@ -113,6 +105,21 @@ async def gateway_stores(settings: Settings) -> AsyncIterator[Mapping[str, Objec
             stores[url] = _store(settings, identity, [url])
             opened.push_async_callback(stores[url].close)
         yield stores
+
+
+@asynccontextmanager
+async def _chain(settings: Settings, identity: Identity, genesis: bytes | None) -> AsyncIterator[ChainPorts]:
+    same, cache = Genesis(genesis), open_cache(settings, identity.derive(_CACHE))
+    async with AsyncExitStack() as opened:
+        if cache is not None:
+            opened.callback(cache.close)
+        chain = SubstrateChain(settings.chain_urls, genesis=same, cache=cache)
+        opened.push_async_callback(chain.close)
+        submitter = SubstrateSubmitter(
+            settings.chain_urls, account=identity.account, sign=identity.sign, genesis=same
+        )
+        opened.push_async_callback(submitter.close)
+        yield ChainPorts(chain=chain, submitter=submitter, cached=None if cache is None else cache.counts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,11 +24,14 @@ from ocw_sidecar.api.requests import MAX_JSON_BYTES
 from ocw_sidecar.api.reseals import Reseals
 from ocw_sidecar.api.submissions import Submissions
 from ocw_sidecar.api.table import Handlers, table
+from ocw_sidecar.api.threats import ThreatHandlers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ocw_sidecar.api.routes import Route
+    from ocw_sidecar.background.audit_log import AuditLog
+    from ocw_sidecar.background.port import ThreatTables
     from ocw_sidecar.callers.port import Callers
     from ocw_sidecar.ledger.port import Ledger
     from ocw_sidecar.metrics import Metrics
@@ -52,6 +55,8 @@ class Api:
     search: Search
     eraser: Eraser
     compaction: CompactionBook  #: takes wishes to have records sealed anew
+    threats: ThreatTables
+    audit: AuditLog
     metrics: Metrics | None = None
     ledger: Ledger | None = None  #: has what is in escrow
     outbox: Outbox | None = None  #: has what could not be delivered
@@ -94,6 +99,7 @@ def _handlers(api: Api, limits: Limits, operators: Operators) -> Handlers:
         releases=Releases(bench, api.search, controllers),
         erasures=erasures,
         reseals=Reseals(bench, api.compaction, erasures, limits),
+        threats=ThreatHandlers(bench, api.threats, api.audit),
         failures=Failures(bench, api.outbox),
         health=Health(bench, api.intake, metrics=api.metrics, outbox=api.outbox),
     )

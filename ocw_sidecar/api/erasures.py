@@ -14,13 +14,12 @@ from ocw_sidecar.api import requests
 from ocw_sidecar.api.callers import CALLER, Scope
 from ocw_sidecar.api.models import Given, IdOut, LongOut, Taken
 from ocw_sidecar.api.operators import in_time
-from ocw_sidecar.api.replies import reply
-from ocw_sidecar.api.routes import Answer, Body, Link, Route
+from ocw_sidecar.api.replies import reply, to_ms
+from ocw_sidecar.api.routes import Body, Followed, Route
 from ocw_sidecar.pipeline.erasure import ErasureState  # noqa: TC001 - pydantic reads annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from aiohttp import web
 
@@ -118,42 +117,24 @@ class Erasures:
 
 def routes(to: Erasures) -> Sequence[Route]:
     """Return the routes that lead there."""
-    path = "/v1/records/{id}/erasure"
-    return [
-        Route(
-            method="POST",
-            path=path,
-            handler=to.post,
-            summary="Erase a record for ever; its keys are destroyed when this answers",
-            scope=Scope.ERASE,
-            path_lengths={"id": 16},
-            body=Body(model=ErasureWish),
-            answers=(
-                Answer(
-                    status=202,
-                    description="It is decided.",
-                    model=ErasureView,
-                    leads_to=Link(path=path, pointer="/record"),
-                ),
-            ),
-        ),
-        Route(
-            method="GET",
-            path=path,
-            handler=to.get,
-            summary="Say how far an erasure is, with its receipts",
-            scope=Scope.ERASE,
-            path_lengths={"id": 16},
-            answers=(Answer(status=200, description="How far it is.", model=ErasureView),),
-        ),
-    ]
+    return Followed(
+        path="/v1/records/{id}/erasure",
+        ask=to.post,
+        look=to.get,
+        asking="Erase a record for ever; its keys are destroyed when this answers",
+        looking="Say how far an erasure is, with its receipts",
+        durable="It is decided.",
+        scope=Scope.ERASE,
+        model=ErasureView,
+        body=Body(model=ErasureWish),
+    ).routes()
 
 
 def _erasure_view(erasure: Erasure, receipts: Sequence[Receipt], custodian: bytes) -> ErasureView:
     return ErasureView(
         record=erasure.record_id.hex(),
         state=erasure.state,
-        decided=_to_ms(erasure.decided_at),
+        decided=to_ms(erasure.decided_at),
         object=None if erasure.object_id is None else erasure.object_id.hex(),
         waits_for=erasure.reason,
         custodian=custodian.hex(),
@@ -161,7 +142,3 @@ def _erasure_view(erasure: Erasure, receipts: Sequence[Receipt], custodian: byte
             ErasureReceipt(number=each.number, body=each.body, digest=each.digest.hex()) for each in receipts
         ],
     )
-
-
-def _to_ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -10,7 +10,7 @@ from caregrid.errors import AccessRefused, NotFound
 from ocw_sidecar.api import requests
 from ocw_sidecar.api.callers import CALLER, Scope
 from ocw_sidecar.api.models import DEFAULT_ITEMS, Given, LongOut, Taken
-from ocw_sidecar.api.replies import reply
+from ocw_sidecar.api.replies import reply, to_ms
 from ocw_sidecar.api.routes import Answer, Route
 from ocw_sidecar.notifications.items import NoticeKind, notice
 from ocw_sidecar.pipeline.releases import Ground
@@ -93,7 +93,7 @@ class ReleaseNews:
         if not await self._notices.wants(controller, NoticeKind.KEY_RELEASED):
             return
         facts = {"record": record_id.hex(), "grantee": account.hex(), "code": str(ground)}
-        told = notice(NoticeKind.KEY_RELEASED, controller, now, **facts, released_at=_to_ms(now))
+        told = notice(NoticeKind.KEY_RELEASED, controller, now, **facts, released_at=to_ms(now))
         await self._notices.add([told])
 
 
@@ -116,11 +116,7 @@ def routes(to: Releases) -> Sequence[Route]:
 def _given(release: Release) -> KeyRelease:
     return KeyRelease(
         account=release.account.hex(),
-        released=_to_ms(release.released_at),
+        released=to_ms(release.released_at),
         ground=release.ground,
         emergency=release.ground == Ground.EMERGENCY,
     )
-
-
-def _to_ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -10,12 +10,11 @@ from caregrid.errors import NotFound, RecordUnknown
 from ocw_sidecar.api import requests
 from ocw_sidecar.api.callers import CALLER, Scope
 from ocw_sidecar.api.models import Given, IdOut
-from ocw_sidecar.api.replies import reply
-from ocw_sidecar.api.routes import Answer, Link, Route
+from ocw_sidecar.api.replies import reply, to_ms
+from ocw_sidecar.api.routes import Followed, Route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from aiohttp import web
 
@@ -65,45 +64,23 @@ class Reseals:
 
 def routes(to: Reseals) -> Sequence[Route]:
     """Return the routes that lead there."""
-    path = "/v1/records/{id}/reseal"
-    return [
-        Route(
-            method="POST",
-            path=path,
-            handler=to.post,
-            summary="Have a record sealed under another data key",
-            scope=Scope.OPERATE,
-            path_lengths={"id": 16},
-            answers=(
-                Answer(
-                    status=202,
-                    description="It is durable.",
-                    model=ResealView,
-                    leads_to=Link(path=path, pointer="/record"),
-                ),
-            ),
-        ),
-        Route(
-            method="GET",
-            path=path,
-            handler=to.get,
-            summary="Say how far the sealing anew of a record is",
-            scope=Scope.OPERATE,
-            path_lengths={"id": 16},
-            answers=(Answer(status=200, description="How far it is.", model=ResealView),),
-        ),
-    ]
+    return Followed(
+        path="/v1/records/{id}/reseal",
+        ask=to.post,
+        look=to.get,
+        asking="Have a record sealed under another data key",
+        looking="Say how far the sealing anew of a record is",
+        durable="It is durable.",
+        scope=Scope.OPERATE,
+        model=ResealView,
+    ).routes()
 
 
 def _view(asked: ResealRequest) -> ResealView:
     return ResealView(
         record=asked.record_id.hex(),
         state="waiting" if asked.done_at is None else "done",
-        asked=_to_ms(asked.asked_at),
-        done=None if asked.done_at is None else _to_ms(asked.done_at),
+        asked=to_ms(asked.asked_at),
+        done=None if asked.done_at is None else to_ms(asked.done_at),
         waits_for=asked.reason,
     )
-
-
-def _to_ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

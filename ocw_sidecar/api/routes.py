@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiohttp import web
 
 from caregrid.errors import ScopeMissing
+from caregrid.records import RECORD_ID_LEN
 from ocw_sidecar.api import requests
 from ocw_sidecar.api.callers import CALLER
 from ocw_sidecar.api.models import NoQuery
@@ -90,6 +91,40 @@ class Route:
             # Probes ask for heads; a head of anything else would cost what the answer costs.
             return web.get(self.path, handler, allow_head=not self.guarded)
         return web.route(self.method, self.path, handler)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Followed:
+    """A wish about one record that is followed under the path where it was made."""
+
+    path: str  #: with the record's `{id}` in it
+    ask: Handler
+    look: Handler
+    asking: str  #: the summary of asking
+    looking: str  #: the summary of looking how far it is
+    durable: str  #: what 202 says
+    scope: Scope
+    model: type[BaseModel]
+    body: Body | None = None
+
+    def routes(self) -> list[Route]:
+        """Return the two routes."""
+        link = Link(path=self.path, pointer="/record")
+        asked = Answer(status=202, description=self.durable, model=self.model, leads_to=link)
+        found = Answer(status=200, description="How far it is.", model=self.model)
+        look = Route(
+            method="GET",
+            path=self.path,
+            handler=self.look,
+            summary=self.looking,
+            scope=self.scope,
+            path_lengths={"id": RECORD_ID_LEN},
+            answers=(found,),
+        )
+        ask = replace(
+            look, method="POST", handler=self.ask, summary=self.asking, body=self.body, answers=(asked,)
+        )
+        return [ask, look]
 
 
 def query_of(request: web.Request, kind: type[Q]) -> Q:

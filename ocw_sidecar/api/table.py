@@ -17,6 +17,8 @@ from ocw_sidecar.api.releases import routes as release_routes
 from ocw_sidecar.api.reseals import Reseals
 from ocw_sidecar.api.reseals import routes as reseal_routes
 from ocw_sidecar.api.routes import Answer, Body, Header, Link, Route
+from ocw_sidecar.api.threats import ThreatHandlers
+from ocw_sidecar.api.threats import routes as threat_routes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +59,7 @@ class Handlers:
     releases: Releases
     erasures: Erasures
     reseals: Reseals
+    threats: ThreatHandlers
     failures: Failures
     health: Health
 
@@ -65,7 +68,8 @@ def table(to: Handlers) -> list[Route]:
     """Return the routes that lead to the handlers."""
     reading = [*_reading(to), *release_routes(to.releases), *_patients(to)]
     keys = [*erasure_routes(to.erasures), *reseal_routes(to.reseals)]
-    return [*_submitting(to), *reading, *keys, *_operating(to), *_health(to.health)]
+    operating = [*threat_routes(to.threats), *_operating(to), *_health(to.health)]
+    return [*_submitting(to), *reading, *keys, *operating]
 
 
 def _link(resource: str) -> Link:

@@ -18,6 +18,7 @@ class Scope(StrEnum):
     RELEASE_KEYS = "release-keys"  #: have data keys wrapped to accounts that may read
     AUDIT = "audit"  #: see to whom data keys were handed out
     ERASE = "erase"  #: have records erased for ever, and see the receipts
+    THREATS = "threats"  #: have blocked networks and attack signatures shared
     OPERATE = "operate"  #: replay what failed
     FEED = "feed"  #: notices to the caller's own account, and his preferences
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ocw_sidecar.background.audit_log import AuditLog
 from ocw_sidecar.cli import options, output
-from ocw_sidecar.cli.background_runs import Config
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.settings import Settings
 
@@ -23,7 +23,7 @@ def audit_log() -> None:
 @app.command()
 def show(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="The last so many entries.")] = 20,
-    config: Config = None,
+    config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show the last entries."""
@@ -31,7 +31,7 @@ def show(
 
 
 @app.command()
-def verify(config: Config = None, as_json: options.AsJson = False) -> None:
+def verify(config: options.Config = None, as_json: options.AsJson = False) -> None:
     """Check every entry against the one before it; exit code 1 when one was changed, or is missing."""
     found = _log(config).verify()
     told = {"entries": found.entries, "first": found.first, "problem": found.problem}
@@ -39,5 +39,5 @@ def verify(config: Config = None, as_json: options.AsJson = False) -> None:
     raise typer.Exit(0 if found.problem is None else 1)
 
 
-def _log(config: Config) -> AuditLog:
+def _log(config: Path | None) -> AuditLog:
     return AuditLog(Settings.load(config).logs_path, now=utc_now)

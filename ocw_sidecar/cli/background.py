@@ -11,7 +11,7 @@ import typer
 
 from ocw_sidecar import task_runs
 from ocw_sidecar.cli import options, output
-from ocw_sidecar.cli.background_runs import Config, Verbosity, carried_out, shown
+from ocw_sidecar.cli.background_runs import Verbosity, carried_out, shown
 from ocw_sidecar.workers.background.report import together
 from ocw_sidecar.workers.background.sending import Patience
 from ocw_sidecar.workers.background.tasks import Only
@@ -35,7 +35,7 @@ def cleanup_expired_blocks(
     dry_run: DryRun = False,
     local_only: LocalOnly = False,
     force: Force = False,
-    config: Config = None,
+    config: options.Config = None,
     verbose: Verbosity = 1,
     as_json: options.AsJson = False,
 ) -> None:
@@ -62,7 +62,7 @@ def sync_blockchain(
     signatures_only: Annotated[bool, typer.Option("--signatures-only")] = False,
     max_retries: Retries = None,
     retry_delay: Delay = None,
-    config: Config = None,
+    config: options.Config = None,
     verbose: Verbosity = 1,
     as_json: options.AsJson = False,
 ) -> None:
@@ -91,7 +91,7 @@ def sync_blockchain(
 
 
 def run_background_tasks(
-    config: Config = None, verbose: Verbosity = 1, as_json: options.AsJson = False
+    config: options.Config = None, verbose: Verbosity = 1, as_json: options.AsJson = False
 ) -> None:
     """Clean up, synchronise, then synchronise attack signatures; what fails does not stop what follows."""
 

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", envvar="CAREGRID_CONFIG_FILE", help="A TOML file; CAREGRID_* stand above it."),
-]
 Verbosity = Annotated[
     int,
     typer.Option(

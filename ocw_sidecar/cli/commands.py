@@ -17,6 +17,7 @@ app = typer.Typer(
             "operators": "ocw_sidecar.cli.operators:app",
             "keys": "ocw_sidecar.cli.keys:app",
             "storage": "ocw_sidecar.cli.storage:app",
+            "cache": "ocw_sidecar.cli.cache:app",
             "threats": "ocw_sidecar.cli.threats:app",
             "cleanup-expired-blocks": "ocw_sidecar.cli.background:cleanup_expired_blocks",
             "sync-blockchain": "ocw_sidecar.cli.background:sync_blockchain",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from caregrid.errors import CaregridError, ConfigInvalid
 from ocw_sidecar import operating
-from ocw_sidecar.adapters.opening import QUEUE_FILE, open_database
+from ocw_sidecar.adapters.opening import QUEUE_FILE, open_database, redis_module
 from ocw_sidecar.adapters.real import gateway_stores, real_ports
 from ocw_sidecar.cli import (
     doctor_cess,
@@ -64,12 +65,25 @@ async def look(settings: Settings, ports: Ports) -> list[Finding]:
         await find("role", findings.role_of(chain, account, settings.organisation)),
         *await doctor_storage.examine(ports.store, settings.storage.territory_limits(), utc_now()),
         *await doctor_cess.examine(settings.storage.cess, account),
+        *await cache(settings),
         await find("validation", doctor_validation.judging(ports)),
         await find("wall clock", _wall_clock(ports)),
         await find("sidecar", _running(settings)),
         await find("clock", _clock(settings, ports)),
         await find("workers", _workers(settings)),
     ]
+
+
+async def cache(settings: Settings) -> list[Finding]:
+    """Look whether a cache that is configured answers; without one there is nothing to say."""
+    if settings.redis.url is None:
+        return []
+    return [await find("cache", _answers(settings))]
+
+
+async def _answers(settings: Settings) -> str:
+    await asyncio.to_thread(redis_module().ping, settings.redis)
+    return "Redis answers"
 
 
 async def _chain(ports: Ports) -> str:

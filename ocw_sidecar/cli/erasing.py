@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -77,7 +76,7 @@ def _described(found: ErasureStatus) -> dict[str, Any]:
     return {
         "record": found.record_id.hex(),
         "state": found.state,
-        "decided": _time(found.decided_at),
+        "decided": output.time_of(found.decided_at),
         "object": None if found.object_id is None else found.object_id.hex(),
         "waits_for": found.waits_for,
         "custodian": encode_account(found.custodian),
@@ -88,8 +87,4 @@ def _described(found: ErasureStatus) -> dict[str, Any]:
 def _receipt(given: ErasureReceipt) -> dict[str, Any]:
     facts = given.facts()
     told = {name: value for name, value in facts.items() if name not in {"record", "at"}}
-    return {**told, "at": _time(facts["at"]), "digest": given.digest.hex()}
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+    return {**told, "at": output.time_of(facts["at"]), "digest": given.digest.hex()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -140,10 +139,9 @@ async def _first(found: AsyncGenerator[Any]) -> tuple[list[Any], bool]:
 
 
 def _release(release: KeyRelease) -> dict[str, Any]:
-    at = datetime.fromtimestamp(release.released_at / 1000, UTC)
     return {
         "account": encode_account(release.account),
-        "at": at.isoformat(timespec="milliseconds"),
+        "at": output.time_of(release.released_at),
         "ground": release.ground,
         "emergency": release.emergency,
     }

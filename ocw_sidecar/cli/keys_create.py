@@ -14,11 +14,6 @@ from ocw_sidecar.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Make new keys; what exists is never written over.")
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", envvar="CAREGRID_CONFIG_FILE", help="A sidecar's TOML file."),
-]
-
 
 @app.callback()
 def create() -> None:
@@ -39,7 +34,7 @@ def identity(
 
 @app.command("key-store")
 def key_store(
-    config: Config = None,
+    config: options.Config = None,
     passphrase_file: passphrases.PassphraseFile = None,
     as_json: options.AsJson = False,
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -30,14 +29,9 @@ if TYPE_CHECKING:
 #: Within this, whatever a sidecar wrapped by the old version when the new one was made is in the database.
 SETTLING: Final = timedelta(hours=1)
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", envvar="CAREGRID_CONFIG_FILE", help="A TOML file; CAREGRID_* stand above it."),
-]
-
 
 def rotate(
-    config: Config = None,
+    config: options.Config = None,
     new_version: Annotated[
         bool, typer.Option("--new-version", help="Make one even where keys are left under older ones.")
     ] = False,

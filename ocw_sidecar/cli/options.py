@@ -22,6 +22,10 @@ T = TypeVar("T")
 DEVNET_FOLDER: Final = Path(platformdirs.user_data_dir("caregrid")) / "devnet"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line instead of text.")]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="CAREGRID_CONFIG_FILE", help="A TOML file; CAREGRID_* stand above it."),
+]
 ProfilePath = Annotated[
     Path,
     typer.Option(

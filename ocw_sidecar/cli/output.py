@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -26,6 +27,11 @@ def result(value: dict[str, Any], *, as_json: bool) -> None:
         return
     for line in _lines(value, ""):
         print(line)  # noqa: T201 - the program's output
+
+
+def time_of(milliseconds: int) -> str:
+    """Return a time in milliseconds since 1970 as it is shown: ISO 8601 in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def error(fault: CaregridError, *, as_json: bool) -> None:

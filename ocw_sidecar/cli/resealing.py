@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -43,11 +42,7 @@ def _described(found: ResealStatus) -> dict[str, Any]:
     return {
         "record": found.record_id.hex(),
         "state": "done" if found.done else "waiting",
-        "asked": _time(found.asked_at),
-        "done": None if found.done_at is None else _time(found.done_at),
+        "asked": output.time_of(found.asked_at),
+        "done": None if found.done_at is None else output.time_of(found.done_at),
         "waits_for": found.waits_for,
     }
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")

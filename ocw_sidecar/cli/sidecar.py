@@ -18,10 +18,6 @@ from ocw_sidecar.settings import Settings
 app = typer.Typer(no_args_is_help=True, help="Run the daemon that takes records in, and control it.")
 app.add_typer(tokens.app, name="token")
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", envvar="CAREGRID_CONFIG_FILE", help="A TOML file; CAREGRID_* stand above it."),
-]
 WorkerName = Annotated[str, typer.Argument(metavar="WORKER", help="One of those that `status` lists.")]
 Timeout = Annotated[
     float, typer.Option("--timeout", min=0.1, help="Seconds to wait for a sidecar that runs.")
@@ -32,7 +28,7 @@ DEFAULT_TIMEOUT_S = 120.0
 
 
 @app.command()
-def run(config: Config = None) -> None:
+def run(config: options.Config = None) -> None:
     """Run until SIGTERM or SIGINT; then drain and stop."""
     asyncio.run(supervisor.run(Settings.load(config)))
 
@@ -40,7 +36,7 @@ def run(config: Config = None) -> None:
 @app.command("run-once")
 def run_once(
     worker: WorkerName,
-    config: Config = None,
+    config: options.Config = None,
     timeout_s: Timeout = DEFAULT_TIMEOUT_S,
     as_json: options.AsJson = False,
 ) -> None:
@@ -52,27 +48,27 @@ def run_once(
 
 
 @app.command()
-def pause(worker: WorkerName, config: Config = None, as_json: options.AsJson = False) -> None:
+def pause(worker: WorkerName, config: options.Config = None, as_json: options.AsJson = False) -> None:
     """Let a worker finish what it does and begin nothing more, also after a restart."""
     asyncio.run(operating.pause(Settings.load(config), worker))
     output.result({"worker": worker, "paused": True}, as_json=as_json)
 
 
 @app.command()
-def resume(worker: WorkerName, config: Config = None, as_json: options.AsJson = False) -> None:
+def resume(worker: WorkerName, config: options.Config = None, as_json: options.AsJson = False) -> None:
     """Let a worker go on."""
     asyncio.run(operating.resume(Settings.load(config), worker))
     output.result({"worker": worker, "paused": False}, as_json=as_json)
 
 
 @app.command()
-def status(config: Config = None, as_json: options.AsJson = False) -> None:
+def status(config: options.Config = None, as_json: options.AsJson = False) -> None:
     """Show which sidecars run, how far they have followed the chain, and what their workers do."""
     output.result(asyncio.run(operating.status(Settings.load(config))), as_json=as_json)
 
 
 @app.command()
-def nodes(config: Config = None, as_json: options.AsJson = False) -> None:
+def nodes(config: options.Config = None, as_json: options.AsJson = False) -> None:
     """Show how storage nodes have answered challenges, the worst first."""
     output.result({"nodes": asyncio.run(operating.nodes(Settings.load(config)))}, as_json=as_json)
 
@@ -81,7 +77,7 @@ def nodes(config: Config = None, as_json: options.AsJson = False) -> None:
 def bundle(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="`proof_digest` of a report, in hex.")],
     out: Annotated[Path, typer.Option("--out", help="File to write it to.")],
-    config: Config = None,
+    config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Write what was asked and answered in a check of an object, as `caregrid audit verify` reads it."""
@@ -92,7 +88,7 @@ def bundle(
 
 
 @app.command()
-def rebuild(config: Config = None, as_json: options.AsJson = False) -> None:
+def rebuild(config: options.Config = None, as_json: options.AsJson = False) -> None:
     """Forget how far the chain was followed and what was read from it; the next start reads it anew."""
     asyncio.run(operating.rebuild(Settings.load(config)))
     output.result({"rebuilt_at_next_start": True}, as_json=as_json)

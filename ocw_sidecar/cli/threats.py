@@ -15,7 +15,6 @@ from caregrid.threats import parse_network
 from ocw_sidecar import task_runs
 from ocw_sidecar.background import intake
 from ocw_sidecar.cli import options, output
-from ocw_sidecar.cli.background_runs import Config
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.settings import Settings
 
@@ -49,7 +48,7 @@ def block(
     net: Annotated[str, typer.Argument(metavar="NET", help="CIDR, or one address.")],
     reason: Annotated[str, typer.Option(help=f"One of {', '.join(BlockReason)}.")] = BlockReason.POLICY,
     hours: Annotated[float, typer.Option(help="For how long; 2160 at most.")] = 24.0,
-    config: Config = None,
+    config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Have a network blocked for everybody who heeds the organisation."""
@@ -61,7 +60,7 @@ def block(
 @app.command()
 def unblock(
     net: Annotated[str, typer.Argument(metavar="NET", help="As it was blocked.")],
-    config: Config = None,
+    config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Have a network of the organisation blocked no more."""
@@ -75,7 +74,7 @@ def add_signature(
     pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="2,048 bytes at most; public for ever.")],
     kind: Annotated[str, typer.Option("--format", help=f"One of {', '.join(SignatureFormat)}.")],
     severity: Annotated[str, typer.Option(help=f"One of {', '.join(Severity)}.")],
-    config: Config = None,
+    config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Share an attack signature."""
@@ -91,7 +90,7 @@ def import_file(
     layout: Annotated[
         intake.Layout | None, typer.Option("--format", help="By default as the file's name ends.")
     ] = None,
-    config: Config = None,
+    config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Note many at once. Broken rows are told by their lines, and the exit code is 1; the others go on."""

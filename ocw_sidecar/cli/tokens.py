@@ -29,14 +29,9 @@ MAX_DAYS: Final = 3650
 
 app = typer.Typer(help="Make, list and revoke tokens for applications. Without a command: make one.")
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", envvar="CAREGRID_CONFIG_FILE", help="A TOML file; CAREGRID_* stand above it."),
-]
-
 
 @app.callback(invoke_without_command=True)
-def token(context: typer.Context, config: Config = None, as_json: options.AsJson = False) -> None:
+def token(context: typer.Context, config: options.Config = None, as_json: options.AsJson = False) -> None:
     """Make a token with every scope; it is shown once and kept only as a digest."""
     if context.invoked_subcommand is None:
         create(config=config, as_json=as_json)
@@ -44,7 +39,7 @@ def token(context: typer.Context, config: Config = None, as_json: options.AsJson
 
 @app.command()
 def create(
-    config: Config = None,
+    config: options.Config = None,
     scope: Annotated[list[Scope] | None, typer.Option(help="Give it again for more; default: all.")] = None,
     account: Annotated[
         str | None, typer.Option(help="The only account it speaks for: SS58, or 0x and hex.")
@@ -65,7 +60,7 @@ def create(
 
 
 @app.command("list")
-def list_tokens(config: Config = None, as_json: options.AsJson = False) -> None:
+def list_tokens(config: options.Config = None, as_json: options.AsJson = False) -> None:
     """List the tokens by their ids, with what each may do."""
     kept = _with_callers(config, lambda callers: callers.tokens())
     now = datetime.now(UTC)
@@ -75,7 +70,7 @@ def list_tokens(config: Config = None, as_json: options.AsJson = False) -> None:
 @app.command()
 def revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it: 32 hex digits.")],
-    config: Config = None,
+    config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
     """End a token; a running sidecar refuses it within seconds."""

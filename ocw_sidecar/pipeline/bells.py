@@ -17,6 +17,7 @@ class Bell(StrEnum):
     CONFIRM = "confirm"
     BLOCK = "block"  #: the clock took a finalized block in
     REGISTER = "register"  #: a patient is to be registered
+    SHARE = "share"  #: a blocked network or an attack signature is to be shared
     NOTIFY = "notify"  #: somebody is to be told something
     SETTLED = "settled"  #: some record reached its end
 

@@ -28,7 +28,7 @@ from caregrid.errors import ConfigInvalid, InputInvalid
 from caregrid.hosts import is_loopback
 from caregrid.keys import decode_account
 from ocw_sidecar.settings.api import ApiSettings
-from ocw_sidecar.settings.background import BackgroundSettings
+from ocw_sidecar.settings.background import BackgroundSettings, Schedule
 from ocw_sidecar.settings.chain import ChainSettings
 from ocw_sidecar.settings.clock import ClockSettings
 from ocw_sidecar.settings.database import DatabaseSettings
@@ -159,6 +159,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 "host reaches beyond this machine, where plain HTTP would show plaintext; "
                 "set trust_network = true only behind a proxy that ends TLS"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _require_shared_schedule(self) -> Self:
+        if self.background.schedule is Schedule.PERIODIC and self.database.url is None:
+            raise ValueError(
+                "background.schedule = periodic is kept in PostgreSQL; set database.url, or use adaptive"
             )
         return self
 

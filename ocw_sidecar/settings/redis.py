@@ -1,11 +1,11 @@
-"""An optional cache that processes share."""
+"""An optional cache of what nodes of the chain answer, which processes share."""
 
 from __future__ import annotations
 
 from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, PositiveFloat, SecretStr, field_validator
 
 from ocw_sidecar.settings.part import Part
 
@@ -13,10 +13,11 @@ _SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
 
 
 class RedisSettings(Part):
-    """Without a URL each process remembers for itself."""
+    """Without a URL nothing is kept."""
 
     url: SecretStr | None = None  #: redis://HOST:PORT/0, or rediss:// for TLS; its text may hold a password
     prefix: str = Field(default="caregrid", min_length=1, max_length=32)  #: what its keys begin with
+    keep_s: PositiveFloat = Field(default=3600.0, le=86_400)  #: how long an answer stays there
 
     @field_validator("url")
     @classmethod

@@ -1,4 +1,4 @@
-"""Counts of the batches that all workers submit by."""
+"""Counts of the batches that all workers submit by, and of the cache that they read the chain through."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
+    from caregrid.chain.answers import AnswerCounts
     from caregrid.chain.batching import BatchingSubmitter
 
 
@@ -34,3 +35,21 @@ class BatchCounts(Collector):
             "caregrid_chain_batches", "Batches that were sent to the chain.", value=load.batches
         )
         yield CounterMetricFamily("caregrid_chain_calls", "Calls in these batches.", value=load.calls)
+
+
+class CacheCounts(Collector):
+    """Reads them off the cache when they are asked for."""
+
+    def __init__(self, counts: AnswerCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield them in Prometheus' form."""
+        found = CounterMetricFamily(
+            "caregrid_chain_cache_reads",
+            "Answers of nodes that are kept, by whether they were there.",
+            labels=["found"],
+        )
+        found.add_metric(["hit"], self._counts.hits)
+        found.add_metric(["miss"], self._counts.misses)
+        yield found

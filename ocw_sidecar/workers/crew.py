@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from caregrid.errors import WorkerUnknown
 from ocw_sidecar.pipeline.steps import RegisterStep, Step
+from ocw_sidecar.ports import PeriodicTasks
+from ocw_sidecar.settings.background import Schedule
 from ocw_sidecar.workers.background.jobs import CleanupJob, SyncJob
 from ocw_sidecar.workers.clock import Clock
 from ocw_sidecar.workers.compaction import CompactionWorker
 from ocw_sidecar.workers.erasure import ErasureStep
 from ocw_sidecar.workers.expiry import ExpiryStep
 from ocw_sidecar.workers.integrity import IntegrityWorker
+from ocw_sidecar.workers.intervals import unless_paused
 from ocw_sidecar.workers.jumps import JumpWatch
 from ocw_sidecar.workers.key_delivery import KeyDeliveryStep
 from ocw_sidecar.workers.leading import Leading
@@ -123,10 +127,9 @@ class Crew:
             StorageHealthWorker(desk): settings.clock.storage_health_every,
             CompactionWorker(desk): settings.workers.compaction.every_blocks,
         }
-        self.wall_jobs: Mapping[WallJob, float] = {
+        self.wall_jobs: Mapping[WallJob, float | None] = {
             PurgeJob(bench, tools.upkeep): settings.workers.purge.every_s,
-            CleanupJob(tools.background): settings.background.cleanup_every_s,
-            SyncJob(tools.background, settings.background): settings.background.sync_every_s,
+            **self._background_jobs(),
         }
         self.clock = Clock(desk, tools.watch, tools.tasks, self.intervals)
         self.wall_clock = WallClock(desk, tools.watch, self.wall_jobs)
@@ -145,6 +148,22 @@ class Crew:
             lasting=lasting,
             stop=self._tools.stop,
         )
+
+    def _background_jobs(self) -> Mapping[WallJob, float | None]:
+        """Return the jobs with their intervals; with fixed times the runner of tasks knows them instead."""
+        own, background = self._tools.desk.bench.settings.background, self._tools.background
+        cleanup, sync = CleanupJob(background), SyncJob(background, own)
+        if own.schedule is Schedule.ADAPTIVE:
+            return {cleanup: own.cleanup_every_s, sync: own.sync_every_s}
+        runner = self._tools.tasks
+        assert isinstance(runner, PeriodicTasks)  # noqa: S101 - the settings require PostgreSQL
+        runner.register_periodic(cleanup.name, own.cleanup_cron, partial(self._run_unless_paused, cleanup))
+        runner.register_periodic(sync.name, own.sync_cron, partial(self._run_unless_paused, sync))
+        return {cleanup: None, sync: None}
+
+    async def _run_unless_paused(self, job: WallJob, _time: int) -> None:
+        now = self._tools.desk.bench.ports.now
+        await unless_paused(job.name, job.run, watch=self._tools.watch, now=now)
 
     def _worker(self, name: str, step: Step) -> Worker:
         bench = self._tools.desk.bench

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
+    from ocw_sidecar.pipeline.bells import Bell
     from ocw_sidecar.workers.control import ControlWatch
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ class WallJob(ABC):
     """One kind of work that the wall clock asks for."""
 
     name: ClassVar[str]
+    bell: ClassVar[Bell | None] = None  #: what it is due for at once, beside its interval
 
     @abstractmethod
     async def run(self) -> Mapping[str, int]:

@@ -20,6 +20,7 @@ from ocw_sidecar.workers.intervals import unless_paused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ocw_sidecar.pipeline.bells import Bell
     from ocw_sidecar.workers.control import ControlWatch
     from ocw_sidecar.workers.desk import Desk
     from ocw_sidecar.workers.intervals import WallJob
@@ -28,9 +29,9 @@ log = structlog.get_logger()
 
 
 class WallClock:
-    """Runs jobs, each with its interval in seconds."""
+    """Runs jobs, each with its interval in seconds; None: only when a single run is asked for."""
 
-    def __init__(self, desk: Desk, watch: ControlWatch, jobs: Mapping[WallJob, float]) -> None:
+    def __init__(self, desk: Desk, watch: ControlWatch, jobs: Mapping[WallJob, float | None]) -> None:
         self._desk, self._watch = desk, watch
         self._jobs = dict(jobs)
         self._due = {job.name: asyncio.Event() for job in jobs}
@@ -47,6 +48,8 @@ class WallClock:
             async with asyncio.TaskGroup() as group:
                 for job in self._jobs:
                     group.create_task(self._serve(job), name=f"wall-{job.name}")
+                    if job.bell is not None:
+                        group.create_task(self._hear(job.name, job.bell), name=f"wall-{job.name}-bell")
         finally:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
@@ -55,7 +58,7 @@ class WallClock:
         """Count the intervals from now: the wall clock has jumped."""
         if self._scheduler is None:
             return
-        for job, every_s in self._jobs.items():
+        for job, every_s in self._scheduled():
             next_run = datetime.now(UTC) + timedelta(seconds=every_s)
             self._scheduler.modify_job(job.name, next_run_time=next_run)
 
@@ -63,7 +66,7 @@ class WallClock:
         assert self._scheduler is not None  # noqa: S101 - run has just made it
         states = await self._desk.controls.workers()
         now = datetime.now(UTC)
-        for job, every_s in self._jobs.items():
+        for job, every_s in self._scheduled():
             every = timedelta(seconds=every_s)
             state = states.get(job.name)
             last = None if state is None else state.succeeded_at
@@ -85,9 +88,21 @@ class WallClock:
                 await unless_paused(job.name, job.run, watch=self._watch, now=self._desk.bench.ports.now)
                 self._adapt(job)
 
+    async def _hear(self, name: str, bell: Bell) -> None:
+        """Have a job be due whenever its bell rings."""
+        while True:
+            await self._desk.bench.bells.listen(bell).wait()
+            self._due[name].set()
+
+    def _scheduled(self) -> list[tuple[WallJob, float]]:
+        return [(job, every_s) for job, every_s in self._jobs.items() if every_s is not None]
+
     def _adapt(self, job: WallJob) -> None:
-        every_s = job.next_every(self._jobs[job])
-        if every_s != self._jobs[job] and self._scheduler is not None:
+        before_s = self._jobs[job]
+        if before_s is None:
+            return
+        every_s = job.next_every(before_s)
+        if every_s != before_s and self._scheduler is not None:
             self._jobs[job] = every_s
             self._scheduler.reschedule_job(job.name, trigger=_each(every_s))
 

@@ -181,6 +181,13 @@ class DatabaseUnreachable(Recoverable):
     exit_code = 44
 
 
+class CacheUnreachable(Recoverable):
+    """The cache does not answer; check that Redis runs and `redis.url` is right. Nothing depends on it."""
+
+    code = "CACHE_UNREACHABLE"
+    exit_code = 80
+
+
 class ChannelUnreachable(Recoverable):
     """A recipient's channel did not take a message; it is tried again."""
 

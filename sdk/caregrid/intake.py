@@ -26,6 +26,7 @@ from caregrid.statuses import (
     key_release,
     submission_status,
 )
+from caregrid.threat_sharing import ThreatSharing
 from caregrid.transport import Transport, fault_of, limited, parsed, raise_for_fault
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ _CONTENT_TYPES: Final = {
 }
 
 
-class SidecarClient(FeedReader, PreferenceKeeper, ErasureClient, ResealClient):
+class SidecarClient(FeedReader, PreferenceKeeper, ErasureClient, ResealClient, ThreatSharing):
     """A sidecar's API, used with one bearer token or signed by one account. Constructing does no I/O."""
 
     def __init__(self, url: str, token: str | None = None, *, identity: Identity | None = None) -> None:

@@ -15,8 +15,10 @@ from caregrid.client import EmrClient
 from caregrid.threats import parse_network
 from tests.acceptance.conftest import caregrid
 from tests.faults.scripted_node import ScriptedNode, cut
+from tests.redis_server import running_redis
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from caregrid.chain.port import IpBlock
@@ -45,6 +47,13 @@ def config(request: pytest.FixtureRequest, network: Network, tmp_path: Path) -> 
     path = tmp_path / "tasks.toml"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as made:
+        yield made.url
 
 
 @pytest.fixture

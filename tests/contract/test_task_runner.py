@@ -126,3 +126,30 @@ async def test_failing_task_stops_nothing(runner: TaskRunner) -> None:
         await runs.acquire()
         await runner.defer("expiry", height=2)
         await runs.acquire()
+
+
+async def test_periodic_task_runs_once_in_a_period_over_all_processes(
+    postgres_server: PostgresServer,
+) -> None:
+    """Two processes know the same times; each time is one run, by one of them."""
+    name = await asyncio.to_thread(postgres_server.create_database)
+    access = Access(postgres_server.url(name))
+    runs: list[int] = []
+
+    async def note(time: int) -> None:
+        runs.append(time)
+
+    async with PostgresTasks.open(access) as one, PostgresTasks.open(access) as other:
+        for each in (one, other):
+            each.register_periodic("sync", "* * * * * *", note)  # the sixth: each second
+        async with running(one), running(other):
+            await asyncio.sleep(5)
+        before = list(runs)
+    async with PostgresTasks.open(access) as late:
+        late.register_periodic("sync", "* * * * * *", note)
+        async with running(late):
+            await asyncio.sleep(2)
+    assert len(before) >= 3
+    assert len(runs) > len(before)
+    assert len(runs) == len(set(runs))
+    await asyncio.to_thread(postgres_server.drop_database, name)

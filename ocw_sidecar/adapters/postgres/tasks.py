@@ -14,7 +14,7 @@ from procrastinate import exceptions
 
 from caregrid.errors import DatabaseUnreachable
 from ocw_sidecar.adapters.postgres.connection import errors_named
-from ocw_sidecar.ports import TaskRunner
+from ocw_sidecar.ports import PeriodicTasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -53,7 +53,7 @@ _SCHEMA_LOCK: Final = 0x6361_7265_7461_736B
 log = structlog.get_logger()
 
 
-class PostgresTasks(TaskRunner):
+class PostgresTasks(PeriodicTasks):
     """Tasks in the database; what waits outlives the process. Open it with :meth:`open`."""
 
     def __init__(self, app: procrastinate.App) -> None:
@@ -81,7 +81,18 @@ class PostgresTasks(TaskRunner):
         async def run(height: int) -> None:
             await function(height)
 
-        self._tasks[name] = self._app.task(name=name, lock=name, queueing_lock=name, retry=False)(run)
+        self._tasks[name] = self._task(name, run)
+
+    def register_periodic(self, name: str, cron: str, function: Callable[[int], Awaitable[object]]) -> None:
+        """Have a name run by itself; see `PeriodicTasks.register_periodic`."""
+
+        async def run(timestamp: int) -> None:
+            await function(timestamp)
+
+        self._app.periodic(cron=cron)(self._task(name, run))
+
+    def _task(self, name: str, run: Callable[[int], Awaitable[None]]) -> Any:
+        return self._app.task(name=name, lock=name, queueing_lock=name, retry=False)(run)
 
     async def defer(self, name: str, *, height: int) -> bool:
         """Have a function run; see `TaskRunner.defer`."""

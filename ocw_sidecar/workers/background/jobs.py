@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from ocw_sidecar.pipeline.bells import Bell
 from ocw_sidecar.workers.background.report import Result
 from ocw_sidecar.workers.intervals import WallJob
 
@@ -32,6 +33,7 @@ class SyncJob(WallJob):
     """Synchronises with the chain, the more often the more there is to do."""
 
     name: ClassVar[str] = "sync"
+    bell: ClassVar[Bell | None] = Bell.SHARE
 
     def __init__(self, tasks: Tasks, settings: BackgroundSettings) -> None:
         self._tasks, self._settings = tasks, settings

@@ -14,6 +14,8 @@ from ocw_sidecar.pipeline.faults import UNEXPECTED, reason_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from caregrid.chain.answers import AnswerCounts
+
 
 class Result(IntEnum):
     """What cron sees."""
@@ -53,6 +55,7 @@ class Report:
     task: str
     parts: list[Part] = field(default_factory=list)
     fault: Exception | None = None  #: the last one that ended a part
+    cached: AnswerCounts | None = None  #: what a cache knew of the chain's answers; None: there is none
 
     @property
     def result(self) -> Result:
@@ -62,7 +65,8 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return the figures of each part."""
         parts = [part.as_json() for part in self.parts]
-        return {"task": self.task, "result": self.result.name.lower(), "parts": parts}
+        shown = {"task": self.task, "result": self.result.name.lower(), "parts": parts}
+        return shown if self.cached is None else shown | {"cache": _cache(self.cached)}
 
     def figures(self) -> dict[str, dict[str, Any]]:
         """Return what the audit log says of each part."""
@@ -85,6 +89,11 @@ class Report:
                 part.reason = type(exc).__name__
         finally:
             part.seconds = time.monotonic() - began
+
+
+def _cache(counts: AnswerCounts) -> dict[str, Any]:
+    rate = None if counts.rate is None else round(counts.rate, 4)
+    return {"hits": counts.hits, "misses": counts.misses, "hit_rate": rate}
 
 
 def outcome(went_well: Sequence[bool], anything_done: bool) -> Result:  # noqa: FBT001 - two facts, one verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
+    from caregrid.chain.answers import AnswerCounts
     from caregrid.chain.port import Chain
     from ocw_sidecar.background.audit_log import AuditLog
     from ocw_sidecar.background.port import ThreatTables
@@ -122,12 +123,21 @@ class Tasks:
     @asynccontextmanager
     async def _audited(self, report: Report, *, dry_run: bool) -> AsyncIterator[None]:
         """Have an entry stand before anything is changed, and one of what came of it."""
-        if dry_run:
-            yield
-            return
-        await asyncio.to_thread(self.audit.append, report.task, "begun")
+        before = self._cached()
+        if not dry_run:
+            await asyncio.to_thread(self.audit.append, report.task, "begun")
         yield
+        after = self._cached()
+        report.cached = after.since(before) if before is not None and after is not None else None
+        if dry_run:
+            return
         await asyncio.to_thread(self.audit.append, report.task, report.result.name.lower(), report.figures())
+
+    def _cached(self) -> AnswerCounts | None:
+        """Return a copy of what the cache knew of the chain's answers so far; None: there is none."""
+        if self.ports is None or isinstance(self.ports, CaregridError) or self.ports.cached is None:
+            return None
+        return replace(self.ports.cached)
 
     async def statistics(self) -> list[dict[str, Any]]:
         """Return how many entries of each kind are how far, the oldest age, and the success rate."""

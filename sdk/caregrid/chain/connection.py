@@ -17,6 +17,8 @@ from caregrid.errors import ChainUnreachable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from caregrid.chain.answers import AnswerCache
+
 T = TypeVar("T")
 
 #: Connecting to a few endpoints and reading metadata takes seconds; whoever takes longer is stuck.
@@ -28,18 +30,25 @@ CLOSE_TIMEOUT_S: Final = 5.0
 class Connection:
     """Runs work on a client that is connected to the first endpoint that answers."""
 
-    def __init__(self, urls: Sequence[str], *, genesis: Genesis | bytes | None = None) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        genesis: Genesis | bytes | None = None,
+        cache: AnswerCache | None = None,
+    ) -> None:
         """Remember the endpoints; connecting is left to the first piece of work.
 
         Args:
             urls: WebSocket URLs, the preferred one first.
             genesis: the hash of block 0 that every endpoint must have; None takes the first one's.
                 Connections that share a `Genesis` are to the same chain, whichever of them is first.
+            cache: where answers that never change are looked for first; the caller's to close.
 
         Raises:
             ConfigInvalid: there is no URL.
         """
-        self._worker = Worker(Endpoints(urls), Genesis.of(genesis))
+        self._worker = Worker(Endpoints(urls), Genesis.of(genesis), cache=cache)
 
     @property
     def breaks(self) -> int:

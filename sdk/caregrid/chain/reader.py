@@ -14,6 +14,7 @@ from caregrid.chain.port import Chain
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+    from caregrid.chain.answers import AnswerCache
     from caregrid.chain.genesis import Genesis
     from caregrid.chain.port import (
         AccessRequest,
@@ -46,8 +47,14 @@ T = TypeVar("T")
 class SubstrateChain(Chain):
     """The chain through one node of a list; see :class:`~caregrid.chain.connection.Connection`."""
 
-    def __init__(self, urls: Sequence[str], *, genesis: Genesis | bytes | None = None) -> None:
-        self._connection = Connection(urls, genesis=genesis)
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        genesis: Genesis | bytes | None = None,
+        cache: AnswerCache | None = None,
+    ) -> None:
+        self._connection = Connection(urls, genesis=genesis, cache=cache)
 
     async def finalized_head(self) -> BlockRef:
         """Return the last finalized block."""

@@ -16,6 +16,7 @@ from caregrid.errors import ChainUnreachable, ConfigInvalid, ProtocolViolation, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from caregrid.chain.answers import AnswerCache
     from caregrid.chain.endpoints import Endpoints
     from caregrid.chain.genesis import Genesis
 
@@ -41,13 +42,22 @@ _DISCARDED: Final = "State already discarded"
 class Worker:
     """One thread and its client. Only `abandon`, `successor` and plain attributes are for other threads."""
 
-    def __init__(self, endpoints: Endpoints, genesis: Genesis, *, breaks: int = 0, final: int = -1) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        genesis: Genesis,
+        *,
+        cache: AnswerCache | None = None,
+        breaks: int = 0,
+        final: int = -1,
+    ) -> None:
         self.thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="chain")
         self.current: object | None = None  #: the token of the work that is being done
         self.breaks = breaks  #: how often a connection broke
         self.client: Any = None
         self._endpoints = endpoints
         self._genesis = genesis
+        self._cache = cache
         self._final = final
         self._url = ""
         self._socket: Any = None
@@ -91,7 +101,9 @@ class Worker:
         """Return a worker that goes on where this one got stuck, with another endpoint if there is one."""
         if self._url:
             self._endpoints.failed(self._url, time.monotonic())
-        return Worker(self._endpoints, self._genesis, breaks=self.breaks + 1, final=self._final)
+        return Worker(
+            self._endpoints, self._genesis, cache=self._cache, breaks=self.breaks + 1, final=self._final
+        )
 
     def _attempts(self, work: Callable[[Any], T], attempts: int) -> T:
         while True:
@@ -162,7 +174,7 @@ class Worker:
         opened.settimeout(RPC_TIMEOUT_S)
         try:
             with CODEC.taken():
-                return self._greet(Client(opened))
+                return self._greet(Client(opened, self._cache))
         except BaseException:
             opened.shutdown()  # type: ignore[no-untyped-call] # of a library that types the rest
             raise

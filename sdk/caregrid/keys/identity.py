@@ -7,6 +7,8 @@ import secrets
 from typing import TYPE_CHECKING, Final, Self
 
 import sr25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from caregrid.errors import InputInvalid, KeyStoreLocked
 from caregrid.keys import passphrase_file
@@ -20,6 +22,7 @@ SIGNATURE_LEN: Final = 64
 
 _SIGNING_KEY_LEN: Final = 64
 _PURPOSE: Final = "identity"
+_DERIVED: Final = b"caregrid/identity/"
 _DEVELOPMENT_URI: Final = re.compile(r"(//?[^/]+)+")
 
 
@@ -97,6 +100,10 @@ class Identity:
         """
         secret = self._signing_key + self.encryption.private_bytes()
         passphrase_file.write_new(path, passphrase, secret, purpose=_PURPOSE, cost=cost)
+
+    def derive(self, purpose: bytes) -> bytes:
+        """Return a secret of 32 bytes for a purpose, the same each time (HKDF-SHA256, RFC 5869)."""
+        return HKDF(SHA256(), 32, salt=None, info=_DERIVED + purpose).derive(self._signing_key)
 
     def sign(self, message: bytes) -> bytes:
         """Return a 64-byte sr25519 signature, different each time."""

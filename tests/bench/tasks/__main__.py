@@ -37,6 +37,11 @@ def figures(folder: Path, part: int) -> Iterator[Line]:
     size = f"{synced.entries} networks, SQLite, a node of one validator with blocks of 2 s; {machine()}"
     yield _line("synchronised to finality", synced.entries / synced.seconds, "1/s", size, at_least(1_000))
     yield _line("taken in from the chain anew", synced.entries / synced.mirrored_s, "1/s", size)
+    for name, followed in synced.followed.items():
+        cache = "no cache" if followed.hit_rate is None else f"hit rate {followed.hit_rate:.2f}"
+        yield _line(
+            f"followed block by block, {name}", synced.entries / followed.seconds, "1/s", f"{cache}; {size}"
+        )
     expired = 100_000 // part
     cleaned = asyncio.run(measuring.clean_up(folder, expired))
     yield _line(

@@ -75,4 +75,4 @@ def test_a_bench_must_be_named(arguments: list[str]) -> None:
         [ROOT / "scripts/bench", *arguments], capture_output=True, text=True, check=False, timeout=30
     )
     assert 2 == ended.returncode
-    assert ["chain", "podr2", "seal", "sidecar", "storage", "validation"] == ended.stdout.split()
+    assert ["chain", "podr2", "seal", "sidecar", "storage", "tasks", "validation"] == ended.stdout.split()

@@ -11,7 +11,7 @@ import pytest
 
 from caregrid.errors import ConfigInvalid, DatabaseUnreachable
 from ocw_sidecar.adapters import opening
-from ocw_sidecar.adapters.alone import AlwaysLeads, LocalTasks, MemoryCache
+from ocw_sidecar.adapters.alone import AlwaysLeads, LocalTasks
 from ocw_sidecar.adapters.postgres import PostgresDatabase
 from ocw_sidecar.adapters.postgres.election import PostgresElection
 from ocw_sidecar.adapters.postgres.tasks import PostgresTasks
@@ -42,6 +42,19 @@ def name(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(made)
 
 
+async def _open_database(settings: Settings) -> None:
+    async with opening.open_database(settings):
+        pass
+
+
+async def _open_cache(settings: Settings) -> None:
+    assert opening.open_cache(settings, bytes(32)) is None
+
+
+#: What opens what a package is needed for.
+OPENERS = {"psycopg": _open_database, "redis": _open_cache}
+
+
 def load(home: Path, **parts: Any) -> Settings:
     """Return settings for a home folder."""
     return Settings.load(home=home, organisation=ORGANISATION, **parts)
@@ -55,9 +68,9 @@ async def test_default_is_one_file_and_one_process(tmp_path: Path) -> None:
         assert database.sole
         assert type(opening.open_spool(settings, database)) is Spool
     assert isinstance(opening.open_election(settings, OPERATOR), AlwaysLeads)
-    async with opening.open_tasks(settings) as tasks, opening.open_cache(settings) as cache:
+    async with opening.open_tasks(settings) as tasks:
         assert isinstance(tasks, LocalTasks)
-        assert isinstance(cache, MemoryCache)
+    assert opening.open_cache(settings, bytes(32)) is None
 
 
 async def test_url_selects_postgresql(tmp_path: Path, postgres_server: PostgresServer, name: str) -> None:
@@ -85,17 +98,18 @@ async def test_password_may_lie_in_a_file(tmp_path: Path, postgres_server: Postg
         pass
 
 
-async def test_url_with_redis_selects_redis(tmp_path: Path) -> None:
+def test_url_with_redis_selects_redis(tmp_path: Path) -> None:
     """A URL alone does; nobody need be there."""
-    async with opening.open_cache(load(tmp_path, redis={"url": "redis://127.0.0.1:1/0"})) as cache:
-        assert isinstance(cache, RedisCache)
+    cache = opening.open_cache(load(tmp_path, redis={"url": "redis://127.0.0.1:1/0"}), bytes(32))
+    assert isinstance(cache, RedisCache)
+    cache.close()
 
 
 @pytest.mark.parametrize(
     ("missing", "part", "advice"),
     [
         ("psycopg", {"database": {"url": "postgresql:///x"}}, r"install `caregrid\[postgres\]`"),
-        ("redis.asyncio", {"redis": {"url": "redis://127.0.0.1"}}, r"install `caregrid\[redis\]`"),
+        ("redis", {"redis": {"url": "redis://127.0.0.1"}}, r"install `caregrid\[redis\]`"),
     ],
 )
 async def test_missing_package_is_named(
@@ -111,10 +125,8 @@ async def test_missing_package_is_named(
     monkeypatch.delattr("ocw_sidecar.adapters.redis", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
     settings = load(tmp_path, **part)
-    opener = opening.open_database if "database" in part else opening.open_cache
     with pytest.raises(ConfigInvalid, match=advice):
-        async with opener(settings):
-            pass
+        await OPENERS[missing](settings)
 
 
 @pytest.mark.parametrize(

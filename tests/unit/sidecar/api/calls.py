@@ -12,8 +12,10 @@ from ocw_sidecar.adapters.sql.callers import SqlCallers
 from ocw_sidecar.adapters.sql.compaction import SqlCompactionBook
 from ocw_sidecar.adapters.sql.patients import SqlPatients
 from ocw_sidecar.adapters.sql.search import SqlSearch
+from ocw_sidecar.adapters.sql.threats import SqlThreatTables
 from ocw_sidecar.api import Api, build_app
 from ocw_sidecar.api.connections import SERVER_OPTIONS
+from ocw_sidecar.background.audit_log import AuditLog
 from ocw_sidecar.callers.items import ALL_SCOPES
 from ocw_sidecar.callers.tokens import draw_token
 from ocw_sidecar.composition import make_eraser
@@ -75,6 +77,8 @@ def app_of(
             search=SqlSearch(database),
             eraser=make_eraser(sidecar.bench, database),
             compaction=SqlCompactionBook(database),
+            threats=SqlThreatTables(database, settings.organisation),
+            audit=AuditLog(settings.logs_path, now=sidecar.bench.ports.now),
             metrics=metrics,
             ledger=ledger,
             notices=notices,

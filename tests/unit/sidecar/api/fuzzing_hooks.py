@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import schemathesis
+from hypothesis import strategies as st
+
+# A random text is hardly ever a network.
+schemathesis.openapi.format("ip-network", st.ip_addresses().map(str))
 
 
 @schemathesis.serializer("application/x-ndjson")

@@ -31,8 +31,10 @@ from ocw_sidecar.adapters.sql.deliveries import SqlOutbox
 from ocw_sidecar.adapters.sql.notices import SqlNotices
 from ocw_sidecar.adapters.sql.patients import SqlPatients
 from ocw_sidecar.adapters.sql.search import SqlSearch
+from ocw_sidecar.adapters.sql.threats import SqlThreatTables
 from ocw_sidecar.api import Api, build_app, feed, preferences
 from ocw_sidecar.api.callers import Scope
+from ocw_sidecar.background.audit_log import AuditLog
 from ocw_sidecar.composition import make_eraser
 from ocw_sidecar.notifications.delivery import Fault
 from ocw_sidecar.notifications.items import NoticeKind, notice
@@ -108,6 +110,8 @@ async def opened(sidecar: Rig, *, limit: int = 8) -> AsyncIterator[Site]:
         search=SqlSearch(database),
         eraser=make_eraser(sidecar.bench, database),
         compaction=SqlCompactionBook(database),
+        threats=SqlThreatTables(database, ORGANISATION),
+        audit=AuditLog(bench.settings.logs_path, now=bench.ports.now),
         outbox=outbox,
         more=[*feed.routes(feeds), *preferences.routes(handlers)],
     )
