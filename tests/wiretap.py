@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _CONNECT_TIMEOUT_S = 10.0
+_HEADERS_END = b"\r\n\r\n"
 
 
 class Wiretap:
@@ -90,3 +92,23 @@ def tapped(to_port: int) -> Iterator[Wiretap]:
         yield tap
     finally:
         tap.close()
+
+
+def unmasked(heard: bytes) -> bytes:
+    """Return what one side of a WebSocket connection said (RFC 6455, 5.2): clients hide it by a mask."""
+    _, _, rest = heard.partition(_HEADERS_END)
+    said, at = bytearray(), 0
+    while at + 2 <= len(rest):
+        masked, length = rest[at + 1] & 0x80, rest[at + 1] & 0x7F
+        at += 2
+        if length == 126:
+            length, at = struct.unpack_from(">H", rest.ljust(at + 2, b"\0"), at)[0], at + 2
+        elif length == 127:
+            length, at = struct.unpack_from(">Q", rest.ljust(at + 8, b"\0"), at)[0], at + 8
+        mask = rest[at : at + 4] if masked else bytes(4)
+        at += 4 if masked else 0
+        body = rest[at : at + length]
+        pattern = (mask * (len(body) // 4 + 1))[: len(body)]
+        said += (int.from_bytes(body) ^ int.from_bytes(pattern)).to_bytes(len(body))
+        at += length
+    return bytes(said)

@@ -28,6 +28,7 @@ TIMEOUT_S = 180.0
 SUBMIT = "author_submitExtrinsic"
 #: Nobody listens there.
 NOWHERE = "ws://127.0.0.1:9"
+NO_REDIS = "redis://127.0.0.1:9/0"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -180,6 +181,37 @@ async def test_a_chain_that_goes_away_in_the_middle(network: Network, config: Pa
     assert 0 == again.exit_code, again.stdout
     assert set(nets) == set(await asyncio.to_thread(on_chain, network, nets))
     assert {"confirmed"} == set(await asyncio.to_thread(waiting, config))
+
+
+@pytest.mark.parametrize("config", ["sqlite"], indirect=True)
+def test_a_cache_spares_the_next_server_the_node(
+    network: Network, config: Path, nets: list[str], redis_url: str
+) -> None:
+    """What the first has read of the chain the second finds in Redis; without it nothing else changes."""
+    first = with_redis(config, redis_url, "first")
+    second = with_redis(config, redis_url, "second")
+    for each in (first, second):
+        assert 0 == run(each, "sync-blockchain").exit_code  # from here on they follow
+    want(first, nets)
+    assert len(nets) == part(run(first, "sync-blockchain").json, "blocks")["done"]
+    found = run(second, "sync-blockchain")
+    assert (0, len(nets)) <= (found.exit_code, part(found.json, "from-chain")["done"])
+    assert found.json["cache"]["hits"] > 0
+    assert 0 < found.json["cache"]["hit_rate"] <= 1
+    assert run(first, "cache", "clear").json["removed"] > 0
+    away = with_redis(config, NO_REDIS, "first")
+    assert (0, 0) == ((report := run(away, "sync-blockchain")).exit_code, report.json["cache"]["hits"])
+    assert set(nets) == set(on_chain(network, nets))
+
+
+def with_redis(config: Path, url: str, name: str) -> Path:
+    """Return the configuration of a server with a home and a database of its own, and a cache."""
+    home = config.with_name(name)
+    home.mkdir(mode=0o700, exist_ok=True)
+    lines = [line for line in config.read_text().splitlines() if not line.startswith("home")]
+    path = config.with_name(f"{name}.toml")
+    path.write_text("\n".join([f'home = "{home}"', *lines, "[redis]", f'url = "{url}"']) + "\n")
+    return path
 
 
 def test_three_processes_at_once(network: Network, config: Path, nets: list[str]) -> None:

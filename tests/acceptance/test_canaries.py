@@ -1,8 +1,9 @@
 """A record's whole life on a network of its own, and then everything searched for what must not be there.
 
-Content, its data key, the passphrase and the token are looked for in every file of the network (the sidecar's
-home, the storage nodes, the chain's database, all logs), in the arguments and the environment of every
-process that was started, and in each byte between sidecar and gateway.
+Content, its data key, the master key, every account's signing and decryption keys, the proof key, the
+passphrase and the token are looked for in every file of the network (the sidecar's home, the storage nodes,
+the chain's database, all logs), in the arguments and the environment of every process that was started, and
+in each byte between sidecar and gateway and between sidecar and chain.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import secrets
 import sqlite3
 import threading
+import tomllib
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +21,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from caregrid.keys import passphrase_file
+from caregrid.keys.keyring import Keyring
 from ocw_sidecar.adapters.opening import QUEUE_FILE
 from ocw_sidecar.devnet import Devnet
+from ocw_sidecar.settings import Settings
 from tests.acceptance.conftest import Network, caregrid
-from tests.wiretap import tapped
+from tests.wiretap import tapped, unmasked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +87,8 @@ class Site:
     """A network whose gateway is listened in to."""
 
     network: Network
-    tap: Wiretap
+    tap: Wiretap  #: between sidecar and gateway
+    chain_tap: Wiretap
     watch: Watch
 
     @property
@@ -118,9 +124,16 @@ def site(node_parts: ChainParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert up.exit_code == 0, up.stderr
         devnet = Devnet(folder)
         try:
-            with tapped(int(devnet.storage.gateway_url.rpartition(":")[2])) as tap:
-                listen_in(devnet, tap)
-                yield Site(network=Network(devnet), tap=tap, watch=watch)
+            chain_url = tomllib.loads(devnet.layout.sidecar_config.read_text())["chain_urls"][0]
+            with tapped(_port(devnet.storage.gateway_url)) as tap, tapped(_port(chain_url)) as chain_tap:
+                listen_in(
+                    devnet,
+                    {
+                        devnet.storage.gateway_url: f"http://127.0.0.1:{tap.port}",
+                        chain_url: f"ws://127.0.0.1:{chain_tap.port}",
+                    },
+                )
+                yield Site(network=Network(devnet), tap=tap, chain_tap=chain_tap, watch=watch)
                 sidecar = devnet.process("sidecar")
                 assert sidecar is not None
                 sidecar.stop()
@@ -128,15 +141,21 @@ def site(node_parts: ChainParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             devnet.down()
 
 
-def listen_in(devnet: Devnet, tap: Wiretap) -> None:
-    """Have the sidecar reach the gateway through the tap."""
+def _port(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def listen_in(devnet: Devnet, taps: Mapping[str, str]) -> None:
+    """Have the sidecar reach others through the taps."""
     sidecar = devnet.process("sidecar")
     assert sidecar is not None
     sidecar.stop()
     config = devnet.layout.sidecar_config
-    text, gateway = config.read_text(), devnet.storage.gateway_url
-    assert gateway in text
-    config.write_text(text.replace(gateway, f"http://127.0.0.1:{tap.port}"))
+    text = config.read_text()
+    for url, tap in taps.items():
+        assert url in text
+        text = text.replace(url, tap)
+    config.write_text(text)
     devnet.restart_sidecar()
 
 
@@ -163,11 +182,25 @@ def kept(site: Site, wrapped: bytes) -> list[Path]:
 
 def require_clean(site: Site, secrets_: Mapping[str, bytes], allowed: Mapping[str, list[Path]]) -> None:
     """Look everywhere; a secret may stand in its allowed files only, and must stand there."""
-    files, processes, wire = site.files(), site.watch.texts(), site.tap.heard()
+    files, processes = site.files(), site.watch.texts()
+    wire = [*site.tap.heard(), *map(unmasked, site.chain_tap.heard())]
     for name, secret in secrets_.items():
         assert allowed.get(name, []) == traces(files, secret), name
         for texts in (processes, wire):
             assert not any(form in text for text in texts for form in forms(secret)), name
+
+
+def key_material(site: Site) -> dict[str, bytes]:
+    """Return what the key files hold, opened by their passphrase, in parts that are secret by themselves."""
+    layout, found = site.network.devnet.layout, dict[str, bytes]()
+    settings, passphrase = Settings.load(layout.sidecar_config), layout.passphrase.read_text().strip()
+    for path in [*layout.root.glob("*.identity.json"), settings.operator_path]:
+        secret = passphrase_file.read(path, passphrase, purpose="identity")
+        parts = (secret[:32], secret[32:64], secret[64:96], secret[-32:])
+        found |= {f"{path.name} {number}": part for number, part in enumerate(parts)}
+    ring = passphrase_file.read(settings.key_store_path, passphrase, purpose="custodian-key")
+    [master] = Keyring.from_bytes(ring).keys
+    return found | {"master key": master.secret, "proof key": settings.proof_key_path.read_bytes()[1:]}
 
 
 def submitted(site: Site, path: Path) -> str:
@@ -186,7 +219,12 @@ def test_nothing_leaks_in_a_records_whole_life(site: Site, tmp_path: Path) -> No
         "passphrase": layout.passphrase.read_text().strip().encode(),
         "token": (layout.root / "clinic.token").read_text().strip().encode(),
     }
-    allowed = {"passphrase": [layout.passphrase], "token": [layout.root / "clinic.token"]}
+    found |= key_material(site)
+    allowed = {
+        "passphrase": [layout.passphrase],
+        "token": [layout.root / "clinic.token"],
+        "proof key": [Settings.load(layout.sidecar_config).proof_key_path],
+    }
     paths = [tmp_path / name for name in ("sound.json", "refused.json", "scan.bin")]
     for path, status in zip(paths, ("final", marker), strict=False):
         value = {"resourceType": "Observation", "status": status, "code": {"text": marker}}
@@ -224,3 +262,6 @@ def test_nothing_leaks_in_a_records_whole_life(site: Site, tmp_path: Path) -> No
 
     assert LASTING <= len(site.watch.seen)
     assert SCAN_SIZE < sum(map(len, site.tap.heard()))
+    told = b"".join(map(unmasked, site.chain_tap.heard()))
+    assert b"author_submitExtrinsic" in told, "what is said to the chain is understood"
+    assert record.encode() in told
