@@ -42,7 +42,7 @@ class NetworkWish(Taken):
     net: Network
     reason: BlockReason = BlockReason.POLICY
     hours: Annotated[
-        float, Field(gt=0, le=intake.LONGEST.total_seconds() / 3600, description="For how long.")
+        float, Field(ge=0.01, le=intake.LONGEST.total_seconds() / 3600, description="For how long.")
     ] = 24.0
 
 
