@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from caregrid.chain.batching import BatchingSubmitter
-from caregrid.errors import CaregridError
 from ocw_sidecar.adapters.channels.opening import RealChannels
 from ocw_sidecar.adapters.erasure_list import ErasureFile
 from ocw_sidecar.adapters.sql import compaction_fold, erasure_fold, ledger, notices, proofs, storage
@@ -18,17 +17,16 @@ from ocw_sidecar.adapters.sql.controls import SqlControls
 from ocw_sidecar.adapters.sql.deliveries import SqlOutbox
 from ocw_sidecar.adapters.sql.erasure import SqlErasureBook
 from ocw_sidecar.adapters.sql.patients import SqlPatients
-from ocw_sidecar.adapters.sql.threats import SqlThreatTables
 from ocw_sidecar.adapters.sql.upkeep import SqlUpkeep
-from ocw_sidecar.background.audit_log import AuditLog
+from ocw_sidecar.background_parts import make_background
 from ocw_sidecar.ledger.restoring import LOOKUP_SIZE, Restorer
 from ocw_sidecar.metrics import Metrics
 from ocw_sidecar.notifications.preferences import Preferences
 from ocw_sidecar.pipeline.erasing import Eraser
-from ocw_sidecar.ports import utc_now
-from ocw_sidecar.workers import ControlWatch, Crew, Desk, Tools
-from ocw_sidecar.workers.background.tasks import Tasks
 from ocw_sidecar.workers.batches import BatchCounts, CacheCounts
+from ocw_sidecar.workers.control import ControlWatch
+from ocw_sidecar.workers.crew import Crew, Tools
+from ocw_sidecar.workers.desk import Desk
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,8 +35,7 @@ if TYPE_CHECKING:
     from ocw_sidecar.adapters.sql import Database
     from ocw_sidecar.pipeline.bench import Bench
     from ocw_sidecar.pipeline.upkeep import Upkeep
-    from ocw_sidecar.ports import ChainPorts, Election, TaskRunner
-    from ocw_sidecar.settings import Settings
+    from ocw_sidecar.ports import Election, TaskRunner
 
 _PROCESS_ID_LEN = 16
 
@@ -171,29 +168,6 @@ def block_log(bench: Bench, database: Database) -> SqlBlockLog:
         ],
         forgets=[ledger.forget, storage.forget],
     )
-
-
-def make_background(
-    settings: Settings, database: Database, ports: ChainPorts | CaregridError | None
-) -> Tasks:
-    """Return the background tasks on an open database; see `Tasks.ports`."""
-    now = utc_now if ports is None or isinstance(ports, CaregridError) else ports.now
-    return Tasks(
-        tables=SqlThreatTables(database, settings.organisation),
-        patients=SqlPatients(database),
-        settings=settings.background,
-        organisation=settings.organisation,
-        now=now,
-        ports=ports,
-        audit=AuditLog(settings.logs_path, now=now),
-    )
-
-
-async def followed_chain(settings: Settings, database: Database) -> bytes | None:
-    """Return block 0 of the chain that was followed before; None before the first start."""
-    log = SqlBlockLog(database, organisation=settings.organisation, now=utc_now, folds=[])
-    position = await log.position()
-    return None if position is None else position.genesis
 
 
 class _OwnRecords:

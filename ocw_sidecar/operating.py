@@ -17,13 +17,14 @@ from ocw_sidecar.adapters.sql.clock import SqlBlockLog
 from ocw_sidecar.adapters.sql.controls import SqlControls
 from ocw_sidecar.adapters.sql.ledger import SqlLedger
 from ocw_sidecar.adapters.sql.proofs import SqlProofBook
+from ocw_sidecar.background_parts import followed_chain
 from ocw_sidecar.clock.controls import WorkerState
-from ocw_sidecar.composition import compose, followed_chain
+from ocw_sidecar.composition import compose
 from ocw_sidecar.daemon import first
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.supervisor import bench_on
-from ocw_sidecar.workers import WORKERS, require_worker
 from ocw_sidecar.workers.control import LOST_AFTER_S
+from ocw_sidecar.workers.crew import WORKERS, require_worker
 from ocw_sidecar.workers.proof_course import risk_of
 from ocw_sidecar.workers.single import run_single
 

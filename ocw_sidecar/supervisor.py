@@ -15,8 +15,9 @@ from ocw_sidecar.adapters.opening import open_database, open_election, open_spoo
 from ocw_sidecar.adapters.real import real_ports
 from ocw_sidecar.adapters.sql import SqlQueue
 from ocw_sidecar.adapters.sql.callers import SqlCallers
+from ocw_sidecar.background_parts import followed_chain
 from ocw_sidecar.callers.tokens import adopt_tokens
-from ocw_sidecar.composition import compose, followed_chain
+from ocw_sidecar.composition import compose
 from ocw_sidecar.daemon import Daemon
 from ocw_sidecar.pipeline.bells import Bells
 from ocw_sidecar.pipeline.bench import Bench

@@ -10,9 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from caregrid.errors import CaregridError
+from ocw_sidecar.adapters.chain import chain_ports
 from ocw_sidecar.adapters.opening import open_database
-from ocw_sidecar.adapters.real import chain_ports
-from ocw_sidecar.composition import followed_chain, make_background
+from ocw_sidecar.background_parts import followed_chain, make_background
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

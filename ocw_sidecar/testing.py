@@ -13,7 +13,7 @@ from ocw_sidecar.adapters.opening import open_database
 from ocw_sidecar.pipeline.intake import Intake
 from ocw_sidecar.ports import Ports
 from ocw_sidecar.supervisor import bench_on
-from ocw_sidecar.workers import shared_steps, submitting_steps
+from ocw_sidecar.workers.pipeline import shared_steps, submitting_steps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -1,35 +1,27 @@
-"""Opens the real outside world: the chain, the storage gateway, the key files, the validator."""
+"""Opens the real outside world: the chain, the storage gateway, the key store, the validator."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING
 
-from caregrid.chain import Genesis, SubstrateChain, SubstrateSubmitter
-from caregrid.errors import ConfigInvalid, InputMissing
-from caregrid.keys import Identity
 from caregrid.storage.failover import open_store
 from ocw_sidecar.adapters.cess import CessProofs, CessStore, open_reader
-from ocw_sidecar.adapters.key_stores import open_key_store, read_passphrase
-from ocw_sidecar.adapters.opening import open_cache
+from ocw_sidecar.adapters.chain import load_identity, open_chain
+from ocw_sidecar.adapters.key_stores import open_key_store
 from ocw_sidecar.adapters.proving import open_proving
 from ocw_sidecar.adapters.validating import open_pseudonyms, open_validator
-from ocw_sidecar.ports import ChainPorts, Ports
+from ocw_sidecar.ports import Ports
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from caregrid.keys import Identity
     from caregrid.storage import ObjectStore
     from ocw_sidecar.ports import NetworkProofs
     from ocw_sidecar.settings import Settings
-
-T = TypeVar("T")
-
-#: What the secret is for by which entries of the cache are known to be ours.
-_CACHE: Final = b"chain-cache/v1"
 
 
 @asynccontextmanager
@@ -49,14 +41,14 @@ async def real_ports(
         KeyStoreLocked: a key file does not open with the passphrase, or the key store refuses token or PIN.
         KeyStoreUnreachable: the key store does not answer.
     """
-    identity, owner = await _operator(settings), await _owner_of_objects(settings)
+    identity, owner = await load_identity(settings, settings.operator_path), await _owner_of_objects(settings)
     validation = settings.workers.validation
     pseudonyms = await asyncio.to_thread(open_pseudonyms, validation)
     async with AsyncExitStack() as opened:
         key_store = await asyncio.to_thread(open_key_store, settings)
         opened.callback(key_store.close)
         validator = await opened.enter_async_context(open_validator(validation))
-        on_chain = await opened.enter_async_context(_chain(settings, identity, genesis))
+        on_chain = await opened.enter_async_context(open_chain(settings, identity, genesis))
         storage = await opened.enter_async_context(_storage(settings, owner))
         yield Ports(
             chain=on_chain.chain,
@@ -69,18 +61,6 @@ async def real_ports(
             validator=validator,
             pseudonyms=pseudonyms,
         )
-
-
-@asynccontextmanager
-async def chain_ports(settings: Settings, genesis: bytes | None = None) -> AsyncIterator[ChainPorts]:
-    """Open the operator's identity and the chain alone; arguments as of `real_ports`.
-
-    Raises:
-        ConfigInvalid: a key file or the passphrase file is not there.
-        KeyStoreLocked: the identity does not open with the passphrase.
-    """
-    async with _chain(settings, await _operator(settings), genesis) as ports:
-        yield ports
 
 
 @asynccontextmanager
@@ -107,21 +87,6 @@ async def gateway_stores(settings: Settings) -> AsyncIterator[Mapping[str, Objec
         yield stores
 
 
-@asynccontextmanager
-async def _chain(settings: Settings, identity: Identity, genesis: bytes | None) -> AsyncIterator[ChainPorts]:
-    same, cache = Genesis(genesis), open_cache(settings, identity.derive(_CACHE))
-    async with AsyncExitStack() as opened:
-        if cache is not None:
-            opened.callback(cache.close)
-        chain = SubstrateChain(settings.chain_urls, genesis=same, cache=cache)
-        opened.push_async_callback(chain.close)
-        submitter = SubstrateSubmitter(
-            settings.chain_urls, account=identity.account, sign=identity.sign, genesis=same
-        )
-        opened.push_async_callback(submitter.close)
-        yield ChainPorts(chain=chain, submitter=submitter, cached=None if cache is None else cache.counts)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Storage:
     store: ObjectStore
@@ -141,17 +106,8 @@ async def _storage(settings: Settings, identity: Identity) -> AsyncIterator[_Sto
         yield _Storage(store=store, proofs=CessProofs(reader))
 
 
-async def _operator(settings: Settings) -> Identity:
-    return await _identity(settings, settings.operator_path)
-
-
 async def _owner_of_objects(settings: Settings) -> Identity:
-    return await _identity(settings, settings.storage.identity_file or settings.operator_path)
-
-
-async def _identity(settings: Settings, path: Path) -> Identity:
-    passphrase = await asyncio.to_thread(read_passphrase, settings.passphrase_path)
-    return await asyncio.to_thread(_load, Identity.load, path, passphrase)
+    return await load_identity(settings, settings.storage.identity_file or settings.operator_path)
 
 
 def _store(settings: Settings, identity: Identity, urls: Sequence[str] = ()) -> ObjectStore:
@@ -163,10 +119,3 @@ def _store(settings: Settings, identity: Identity, urls: Sequence[str] = ()) -> 
         policy=settings.storage.failover(),
         transfers=settings.storage.transfers(),
     )
-
-
-def _load(opener: Callable[[Path, str], T], path: Path, passphrase: str) -> T:
-    try:
-        return opener(path, passphrase)
-    except InputMissing as exc:
-        raise ConfigInvalid(f"there is no key file {path}; put it there, or configure its path") from exc

@@ -9,6 +9,7 @@ from caregrid.errors import CaregridError, ConfigInvalid
 from ocw_sidecar import operating
 from ocw_sidecar.adapters.opening import QUEUE_FILE, open_database, redis_module
 from ocw_sidecar.adapters.real import gateway_stores, real_ports
+from ocw_sidecar.background_parts import followed_chain
 from ocw_sidecar.cli import (
     doctor_cess,
     doctor_chain,
@@ -18,7 +19,6 @@ from ocw_sidecar.cli import (
     findings,
 )
 from ocw_sidecar.cli.findings import Finding, find
-from ocw_sidecar.composition import followed_chain
 from ocw_sidecar.pipeline.migrations import SCHEMA_VERSION
 from ocw_sidecar.ports import utc_now
 from ocw_sidecar.settings import Settings

@@ -10,7 +10,7 @@ from caregrid.records import OBJECT_ID_LEN
 from ocw_sidecar.adapters.opening import QUEUE_FILE, open_database
 from ocw_sidecar.adapters.real import operator_store
 from ocw_sidecar.adapters.sql.ledger import SqlLedger
-from ocw_sidecar.composition import followed_chain
+from ocw_sidecar.background_parts import followed_chain
 from ocw_sidecar.settings import Settings
 
 if TYPE_CHECKING:

@@ -3,60 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ocw_sidecar.devnet import Devnet
+from tests.command_line import caregrid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ocw_sidecar.devnet.chain import ChainParts
-
-#: Starting a network takes three finalized blocks and a dozen processes; a busy machine takes longer.
-COMMAND_TIMEOUT_S = 180.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command left behind."""
-
-    exit_code: int
-    stdout: bytes
-    stderr: str
-
-    @property
-    def json(self) -> Any:
-        """The result that was printed."""
-        return json.loads(self.stdout)
-
-    @property
-    def error(self) -> Any:
-        """The error that was printed: one line."""
-        lines = [line for line in self.stderr.splitlines() if line.startswith("{")]
-        assert len(lines) == 1, self.stderr
-        return json.loads(lines[0])
-
-
-def caregrid(*arguments: object, profile: Path | None = None) -> Answer:
-    """Run the program as a user would."""
-    environment = dict(os.environ)
-    if profile is not None:
-        environment["CAREGRID_PROFILE"] = str(profile)
-    done = subprocess.run(
-        [sys.executable, "-m", "ocw_sidecar.cli", *map(str, arguments)],
-        capture_output=True,
-        timeout=COMMAND_TIMEOUT_S,
-        env=environment,
-        check=False,
-    )
-    return Answer(done.returncode, done.stdout, done.stderr.decode())
+    from tests.command_line import Answer
 
 
 @dataclass(frozen=True)
@@ -64,6 +24,7 @@ class Network:
     """A running network and its profiles."""
 
     devnet: Devnet
+    program: Callable[..., Answer] = caregrid
 
     @property
     def clinic(self) -> Path:
@@ -97,7 +58,7 @@ class Network:
 
     def run(self, *arguments: object, profile: Path | None = None) -> Answer:
         """Run a command as the hospital's application, or as somebody else."""
-        return caregrid(*arguments, profile=profile or self.clinic)
+        return self.program(*arguments, profile=profile or self.clinic)
 
     def submit(self, file: Path, *more: object) -> dict[str, Any]:
         """Submit a file and return what was printed."""

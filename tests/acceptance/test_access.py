@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from caregrid.chain.port import Scope
-    from tests.acceptance.conftest import Answer, Network
+    from tests.acceptance.conftest import Network
+    from tests.command_line import Answer
 
 TIMEOUT_S = 90.0
 #: Blocks from the one after which a grant is final to the one with its key.

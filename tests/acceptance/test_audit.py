@@ -10,13 +10,14 @@ import pytest
 from caregrid.profile import Profile
 from caregrid.proofs.bundle import Bundle
 from caregrid.proofs.tag_list import TagList
-from tests.acceptance.conftest import caregrid
+from tests.command_line import caregrid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.acceptance.conftest import Answer, Network
+    from tests.acceptance.conftest import Network
+    from tests.command_line import Answer
 
 #: 42 blocks of 2 seconds at most, on a machine that does other things.
 ROUND_TIMEOUT_S = 300.0

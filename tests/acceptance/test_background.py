@@ -13,7 +13,7 @@ import pytest
 
 from caregrid.client import EmrClient
 from caregrid.threats import parse_network
-from tests.acceptance.conftest import caregrid
+from tests.command_line import caregrid
 from tests.faults.scripted_node import ScriptedNode, cut
 from tests.redis_server import running_redis
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from caregrid.chain.port import IpBlock
-    from tests.acceptance.conftest import Answer, Network
+    from tests.acceptance.conftest import Network
+    from tests.command_line import Answer
 
 TIMEOUT_S = 180.0
 SUBMIT = "author_submitExtrinsic"

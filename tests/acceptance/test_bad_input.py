@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.conftest import caregrid
+from tests.command_line import caregrid
 
 if TYPE_CHECKING:
     from pathlib import Path

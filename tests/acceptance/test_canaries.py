@@ -26,7 +26,8 @@ from caregrid.keys.keyring import Keyring
 from ocw_sidecar.adapters.opening import QUEUE_FILE
 from ocw_sidecar.devnet import Devnet
 from ocw_sidecar.settings import Settings
-from tests.acceptance.conftest import Network, caregrid
+from tests.acceptance.conftest import Network
+from tests.command_line import spawned_caregrid
 from tests.wiretap import tapped, unmasked
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def site(node_parts: ChainParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     mark, folder = secrets.token_hex(8), tmp_path / "devnet"
     monkeypatch.setenv(MARK, mark)
     with watched(mark) as watch:
-        up = caregrid("devnet", "up", "--folder", folder, "--node", node_parts.node, "--json")
+        up = spawned_caregrid("devnet", "up", "--folder", folder, "--node", node_parts.node, "--json")
         assert up.exit_code == 0, up.stderr
         devnet = Devnet(folder)
         try:
@@ -133,7 +134,9 @@ def site(node_parts: ChainParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                         chain_url: f"ws://127.0.0.1:{chain_tap.port}",
                     },
                 )
-                yield Site(network=Network(devnet), tap=tap, chain_tap=chain_tap, watch=watch)
+                yield Site(
+                    network=Network(devnet, spawned_caregrid), tap=tap, chain_tap=chain_tap, watch=watch
+                )
                 sidecar = devnet.process("sidecar")
                 assert sidecar is not None
                 sidecar.stop()

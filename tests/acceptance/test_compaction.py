@@ -14,7 +14,8 @@ from caregrid.chain import calls
 from caregrid.client import EmrClient
 from caregrid.errors import CaregridError, ObjectUnknown, SealBroken
 from caregrid.sealed import open_sealed
-from tests.acceptance.conftest import caregrid, confirmed, write_json
+from tests.acceptance.conftest import confirmed, write_json
+from tests.command_line import caregrid
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

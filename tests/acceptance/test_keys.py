@@ -7,7 +7,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.acceptance.conftest import caregrid, confirmed
+from tests.acceptance.conftest import confirmed
+from tests.command_line import caregrid
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,13 +21,14 @@ from ocw_sidecar.devnet import Devnet
 from storage_network import LocalNetwork, files
 from storage_network.launch import wait_until
 from storage_network.layout import Layout
-from tests.acceptance.conftest import Network, caregrid, confirmed
+from tests.acceptance.conftest import Network, confirmed
+from tests.command_line import caregrid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ocw_sidecar.devnet.chain import ChainParts
-    from tests.acceptance.conftest import Answer
+    from tests.command_line import Answer
 
 LIAR = Path(__file__).parents[1] / "faults" / "lying_prover.py"
 #: A round is every ten blocks of two seconds, the first one after 42; a busy machine makes them late.

@@ -13,7 +13,8 @@ from caregrid.chain.port import Pending
 from caregrid.client import EmrClient
 from ocw_sidecar.devnet import processes
 from storage_network.launch import wait_until
-from tests.acceptance.conftest import caregrid, confirmed
+from tests.acceptance.conftest import confirmed
+from tests.command_line import caregrid
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -43,9 +43,8 @@ class Site:
 
     def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            self.command(*words), capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
-        )
+        done = caregrid("storage", *words, "--config", self.config)
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout.decode(), done.stderr)
 
     def json(self, *words: str | Path) -> dict[str, Any]:
         """Run a command that succeeds and return what it prints."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ocw_sidecar.adapters.opening import QUEUE_FILE
-from tests.acceptance.conftest import Answer, caregrid
+from tests.command_line import Answer, caregrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

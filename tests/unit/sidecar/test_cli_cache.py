@@ -14,7 +14,7 @@ from ocw_sidecar.settings import Settings
 from ocw_sidecar.settings.redis import RedisSettings
 from ocw_sidecar.testing import ORGANISATION
 from ocw_sidecar.workers.batches import CacheCounts
-from tests.acceptance.conftest import caregrid
+from tests.command_line import caregrid
 from tests.redis_server import running_redis
 
 if TYPE_CHECKING:

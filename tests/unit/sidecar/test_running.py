@@ -22,10 +22,11 @@ from ocw_sidecar.pipeline.bells import Bell
 from ocw_sidecar.pipeline.steps import Step
 from ocw_sidecar.ports import Election
 from ocw_sidecar.testing import ORGANISATION
-from ocw_sidecar.workers import WORKERS, Worker
 from ocw_sidecar.workers.clock import Clock
+from ocw_sidecar.workers.crew import WORKERS
 from ocw_sidecar.workers.intervals import IntervalWorker, WallJob
 from ocw_sidecar.workers.leading import Leading
+from ocw_sidecar.workers.loop import Worker
 from ocw_sidecar.workers.wall import WallClock
 from tests.unit.sidecar.worker_world import RealTime, Working, mine, working
 

@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 from caregrid.errors import DiskLow
 from ocw_sidecar.pipeline.bells import Bell, Bells
 from ocw_sidecar.ports import utc_now
-from ocw_sidecar.workers import Worker
+from ocw_sidecar.workers.loop import Worker
 
 if TYPE_CHECKING:
     from ocw_sidecar.clock.controls import Run
     from ocw_sidecar.pipeline.steps import Step
-    from ocw_sidecar.workers import ControlWatch
+    from ocw_sidecar.workers.control import ControlWatch
 
 
 @dataclass
