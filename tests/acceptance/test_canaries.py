@@ -134,9 +134,8 @@ def site(node_parts: ChainParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                         chain_url: f"ws://127.0.0.1:{chain_tap.port}",
                     },
                 )
-                yield Site(
-                    network=Network(devnet, spawned_caregrid), tap=tap, chain_tap=chain_tap, watch=watch
-                )
+                network = Network(devnet, spawned_caregrid)
+                yield Site(network=network, tap=tap, chain_tap=chain_tap, watch=watch)
                 sidecar = devnet.process("sidecar")
                 assert sidecar is not None
                 sidecar.stop()

@@ -17,6 +17,7 @@ from caregrid.keys import FileKeyStore, Identity, KdfCost
 from caregrid.sealed import new_data_key, new_record_id, seal
 from ocw_sidecar.testing import ORGANISATION
 from storage_network import LocalNetwork
+from tests.command_line import caregrid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
