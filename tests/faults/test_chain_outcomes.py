@@ -131,7 +131,9 @@ async def test_a_chain_that_waits_for_calls_is_given_a_lost_one_again(
     node_url: str, who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No block follows, so no count of blocks can tell that the call is lost: the time does."""
-    monkeypatch.setattr(submitting, "OFFER_AGAIN_AFTER_S", 0.5)
+    monkeypatch.setattr(submitting, "OFFER_AGAIN_AFTER_S", 5.0)  # longer than a block takes, once they come
+    for name in ("STALLED_AFTER", "OFFER_AGAIN_AFTER"):
+        monkeypatch.setattr(submitting, name, 100)  # the blocks that were held back come all at once
     call = remark()
     sent: list[str] = []
     async with rig(node_url, who) as (node, own):

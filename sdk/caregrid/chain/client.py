@@ -49,7 +49,6 @@ class Client(SubstrateInterface):  # type: ignore[misc] # the library ships no t
         self.runtime: Runtime | None = None
         self.final = -1  #: the highest number that was ever final, here or elsewhere; nothing older counts
         self._final_here = -1
-        self._head = ""  #: whose number that is
 
     def rpc_request(self, method: str, params: Sequence[Any] | None, result_handler: Any = None) -> Any:
         """Ask the node and wait for its answer, while others may decode theirs.
@@ -60,15 +59,21 @@ class Client(SubstrateInterface):  # type: ignore[misc] # the library ships no t
         """
         if result_handler is not None:
             raise NotImplementedError("this client does not subscribe: whatever is missed comes by number")
-        self.request_id += 1
         with CODEC.given_up():
             known = self._answers.found(self.genesis, method, params or ())
-            if known is not None:
-                return {"result": known}
-            answer = self._exchange(method, params)
-            if "error" in answer:
-                raise SubstrateRequestException(answer["error"])
+        if known is not None:
+            return {"result": known}
+        answer = self._asked(method, params)
+        with CODEC.given_up():
             self._answers.keep(self.genesis, method, params or (), answer["result"])
+        return answer
+
+    def _asked(self, method: str, params: Sequence[Any] | None) -> Any:
+        self.request_id += 1
+        with CODEC.given_up():
+            answer = self._exchange(method, params)
+        if "error" in answer:
+            raise SubstrateRequestException(answer["error"])
         return answer
 
     def _exchange(self, method: str, params: Sequence[Any] | None) -> Any:
@@ -125,7 +130,9 @@ class Client(SubstrateInterface):  # type: ignore[misc] # the library ships no t
         Raises:
             NodeBehind: the node does not know the block.
         """
-        header: dict[str, Any] | None = self.rpc_request("chain_getHeader", [block_hash])["result"]
+        return self._noted(block_hash, self.rpc_request("chain_getHeader", [block_hash])["result"])
+
+    def _noted(self, block_hash: str, header: dict[str, Any] | None) -> dict[str, Any]:
         if header is None:
             raise NodeBehind
         _remember(self._parents, block_hash, header["parentHash"])
@@ -138,11 +145,11 @@ class Client(SubstrateInterface):  # type: ignore[misc] # the library ships no t
             NodeBehind: a later one was final before; the node has yet to catch up.
         """
         head = self.rpc_request("chain_getFinalizedHead", [])["result"]
-        number = self._final_here if head == self._head else int(self.header(head)["number"], 16)
+        # Of this node, and not out of a cache: one that does not know its own head is not to be believed.
+        number = int(self._noted(head, self._asked("chain_getHeader", [head])["result"])["number"], 16)
         if number < self.final:
             raise NodeBehind(self.final - number)
         self.final = self._final_here = number
-        self._head = head
         return BlockRef(number=number, hash=bytes.fromhex(head[2:]))
 
     def final_hash(self, number: int) -> str:
