@@ -7,7 +7,7 @@ what was sent without an answer is looked up before it is sent again.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: The time of a network is over before it was ever sent.
 EXPIRED: Final = "EXPIRED"
+#: While one waits until its calls are final, another encodes and signs the next.
+LANES: Final = 2
 #: Sent, and not heard of within the confirmation timeout.
 NOT_CONFIRMED: Final = "NOT_CONFIRMED"
 #: What a claim lasts beyond the wait for confirmation: looking things up, and writing down.
@@ -51,6 +53,33 @@ class Patience:
     retry_delay_s: float
 
 
+@dataclass(kw_only=True, slots=True)
+class _Errand:
+    """What the lanes of one run share."""
+
+    kind: Kind
+    part: Part
+    patience: Patience
+    left: int  #: entries that may still be claimed
+    over: bool = False  #: nothing more is to be claimed
+    #: Held while entries are claimed, and while they are given back: what one lane gives up, none takes again.
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def note(self, settled: Sequence[Settled], *, last: bool) -> bool:
+        """Count outcomes; return whether some are not at their end. After the last try they are left so."""
+        passing = [each for each in settled if each.status in {Status.PENDING, Status.SUBMITTED}]
+        _count(self.part, settled)
+        if not passing:
+            return False
+        if last or passing[0].status is Status.SUBMITTED:
+            self.part.failed, self.part.reason = self.part.failed + len(passing), passing[0].reason
+            self.over = True
+        else:
+            self.part.found -= len(passing)
+            self.left += len(passing)
+        return True
+
+
 class Sending:
     """Sends one organisation's entries by one submitter."""
 
@@ -63,28 +92,38 @@ class Sending:
 
     async def run(self, kind: Kind, part: Part, patience: Patience) -> None:
         """Send what is due of one kind; what fails stays pending, for the next run."""
-        part.found, retries = 0, 0
-        while part.done + part.failed + part.skipped < self._settings.max_entries:
-            settled = await self._round(kind)
-            if settled is None:
-                break
-            passing = [each for each in settled if each.status in {Status.PENDING, Status.SUBMITTED}]
-            _count(part, settled)
-            if not passing:
-                continue
-            if retries == patience.max_retries or passing[0].status is Status.SUBMITTED:
-                part.failed, part.reason = part.failed + len(passing), passing[0].reason
-                break
-            part.found -= len(passing)  # they come again
-            await asyncio.sleep(patience.retry_delay_s * 2**retries)
-            retries += 1
+        part.found = 0
+        errand = _Errand(kind=kind, part=part, patience=patience, left=self._settings.max_entries)
+        lanes = [self._lane(errand) for _ in range(LANES)]
+        for outcome in await asyncio.gather(*lanes, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
-    async def _round(self, kind: Kind) -> list[Settled] | None:
+    async def _lane(self, errand: _Errand) -> None:
+        retries = 0
+        while entries := await self._taken(errand):
+            settled = await self._sent(errand.kind, entries)
+            async with errand.turn:
+                await self._tables.settle(settled, now=self._ports.now())
+                passing = errand.note(settled, last=retries == errand.patience.max_retries)
+            if passing and not errand.over:
+                await asyncio.sleep(errand.patience.retry_delay_s * 2**retries)
+                retries += 1
+
+    async def _taken(self, errand: _Errand) -> list[Entry]:
+        """Claim what this lane sends next; nothing when another lane has found out that it is no use."""
         now = self._ports.now()
-        limit = self._settings.batch * self._settings.batches
-        entries = await self._tables.claim(kind, limit, now=now, until=now + self._lease)
-        if not entries:
-            return None
+        async with errand.turn:
+            limit = min(self._settings.batch * self._settings.batches, errand.left)
+            if errand.over or not limit:
+                return []
+            entries = await self._tables.claim(errand.kind, limit, now=now, until=now + self._lease)
+            errand.left -= len(entries)
+            return entries
+
+    async def _sent(self, kind: Kind, entries: Sequence[Entry]) -> list[Settled]:
+        """Return what became of entries."""
+        now = self._ports.now()
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
                 settled, missing = await self._look(entries)
@@ -95,7 +134,6 @@ class Sending:
             settled += [_over(entry) for entry in missing if _is_over(entry, now)]
             missing = [_ending(entry, head.number, now) for entry in missing if not _is_over(entry, now)]
         settled += await self._send(missing)
-        await self._tables.settle(settled, now=self._ports.now())
         log.info("threats_sent", kind=kind.value, statuses=_statuses(settled))
         return settled
 
