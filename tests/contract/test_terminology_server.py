@@ -56,7 +56,7 @@ async def server() -> AsyncIterator[Server]:
     known = Server()
     app = web.Application()
     app.router.add_post("/fhir/ValueSet/$validate-code", known.validate_code)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

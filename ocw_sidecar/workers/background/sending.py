@@ -62,7 +62,7 @@ class _Errand:
     patience: Patience
     left: int  #: entries that may still be claimed
     over: bool = False  #: nothing more is to be claimed
-    #: Held while entries are claimed, and while they are given back: what one lane gives up, none takes again.
+    #: Held while entries are claimed, and while they are given back: what one gives up, no other takes again.
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def note(self, settled: Sequence[Settled], *, last: bool) -> bool:
