@@ -12,7 +12,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from caregrid.chain.answers import AnswerCache, AnswerCounts
+from caregrid.chain.answers import MAX_ANSWER, AnswerCache, AnswerCounts
 from caregrid.errors import CacheUnreachable, ConfigInvalid
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class RedisCache(AnswerCache):
             secret: 32 bytes, of all processes that are to share entries.
         """
         self._client = _client(settings, ANSWER_TIMEOUT_S)
-        self._prefix, self._keep_ms = _prefix(settings), int(settings.keep_s * 1000)
+        self._prefix, self._keep_ms = _prefix(settings), max(1, int(settings.keep_s * 1000))
         self._secret = secret
         self._counts = AnswerCounts()
         self._silent_until = 0.0
@@ -67,8 +67,9 @@ class RedisCache(AnswerCache):
 
     def get(self, key: bytes) -> bytes | None:
         """Return an answer; see `AnswerCache.get`."""
-        value = self._ask(lambda: self._client.get(self._prefix + key))
-        found = self._opened(key, value) if isinstance(value, bytes) else None
+        # No more than an answer may have, whatever somebody else has put there; nothing is no value.
+        value = self._ask(lambda: self._client.getrange(self._prefix + key, 0, _MAC_LEN + MAX_ANSWER))
+        found = self._opened(key, value) if isinstance(value, bytes) and value else None
         if found is None:
             self._counts.misses += 1
         else:

@@ -82,7 +82,9 @@ def test_answer_is_forgotten_after_its_time(settings: RedisSettings) -> None:
         assert cache.get(KEY) is None
 
 
-@pytest.mark.parametrize("damage", ["other value", "cut", "flipped", "of another key", "another type"])
+@pytest.mark.parametrize(
+    "damage", ["other value", "cut", "flipped", "of another key", "too much", "another type"]
+)
 def test_what_somebody_else_wrote_is_no_answer(
     settings: RedisSettings, raw: redis.Redis, damage: str
 ) -> None:
@@ -103,6 +105,7 @@ def test_what_somebody_else_wrote_is_no_answer(
                 "cut": value[:-1],
                 "flipped": value[:-1] + bytes([value[-1] ^ 1]),
                 "of another key": raw.get(elsewhere),
+                "too much": value + bytes(2 * MAX_ANSWER),
             }
             raw.set(place, written[damage])
         assert cache.get(KEY) is None
