@@ -30,6 +30,7 @@ class Bells:
 
     def __init__(self) -> None:
         self._events = {bell: asyncio.Event() for bell in Bell}
+        self._rings = dict.fromkeys(Bell, 0)
 
     def listen(self, bell: Bell) -> asyncio.Event:
         """Return the event that the next ring sets."""
@@ -38,12 +39,21 @@ class Bells:
     def ring(self, *bells: Bell) -> None:
         """Wake everybody who listens to these."""
         for bell in bells:
-            self._events[bell].set()
-            self._events[bell] = asyncio.Event()
+            self._rings[bell] += 1
+            self._wake(bell)
 
     def ring_all(self) -> None:
-        """Wake everybody."""
-        self.ring(*Bell)
+        """Wake everybody, to look around: nothing needs to have happened."""
+        for bell in Bell:
+            self._wake(bell)
+
+    def rings(self, bell: Bell) -> int:
+        """Return how often this happened."""
+        return self._rings[bell]
+
+    def _wake(self, bell: Bell) -> None:
+        self._events[bell].set()
+        self._events[bell] = asyncio.Event()
 
 
 async def heard(event: asyncio.Event, timeout_s: float) -> bool:

@@ -89,10 +89,14 @@ class WallClock:
                 self._adapt(job)
 
     async def _hear(self, name: str, bell: Bell) -> None:
-        """Have a job be due whenever its bell rings."""
+        """Have a job be due whenever its bell rings; not when everybody is woken, as at the end."""
+        bells = self._desk.bench.bells
+        heard_of = bells.rings(bell)
         while True:
-            await self._desk.bench.bells.listen(bell).wait()
-            self._due[name].set()
+            await bells.listen(bell).wait()
+            if bells.rings(bell) != heard_of:
+                heard_of = bells.rings(bell)
+                self._due[name].set()
 
     def _scheduled(self) -> list[tuple[WallJob, float]]:
         return [(job, every_s) for job, every_s in self._jobs.items() if every_s is not None]

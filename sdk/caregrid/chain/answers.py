@@ -67,30 +67,27 @@ class AnswerCache(Protocol):
 
 
 class Answers:
-    """What one client asks a cache, which may be none."""
+    """What one client finds in a cache and puts there."""
 
-    def __init__(self, cache: AnswerCache | None) -> None:
+    def __init__(self, cache: AnswerCache) -> None:
         self._cache = cache
 
-    def found(self, genesis: str, method: str, params: Sequence[Any]) -> Any:
-        """Return what a node of this chain answers, if that is known; None: ask."""
-        key = _key(genesis, method, params)
-        if self._cache is None or key is None:
-            return None
+    def found(self, key: bytes) -> Any:
+        """Return what a node answers to a question (see `key_of`), if that is known; None: ask."""
         answer = self._cache.get(key)
         return None if answer is None else json.loads(answer)
 
-    def keep(self, genesis: str, method: str, params: Sequence[Any], result: Any) -> None:
+    def keep(self, key: bytes, result: Any) -> None:
         """Remember what a node answered; that it does not know a block is no answer."""
-        key = _key(genesis, method, params)
-        if self._cache is None or key is None or result is None:
+        if result is None:
             return
         answer = json.dumps(result, separators=(",", ":")).encode()
         if len(answer) <= MAX_ANSWER:
             self._cache.put(key, answer)
 
 
-def _key(genesis: str, method: str, params: Sequence[Any]) -> bytes | None:
+def key_of(genesis: str, method: str, params: Sequence[Any]) -> bytes | None:
+    """Return what the answer to a question is kept under; None: it may change, or is not worth keeping."""
     at = KEPT.get(method)
     if not genesis or at is None or len(params) <= at or not _is_hash(params[at]):
         return None

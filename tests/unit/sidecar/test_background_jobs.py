@@ -98,6 +98,10 @@ async def test_a_bell_has_the_job_run_at_once(tmp_path: Path) -> None:
             while not await sync_runs(parts):  # noqa: ASYNC110 - the first one is due at once
                 await asyncio.sleep(0.05)
             await want(opened.database)
+            opened.bench.bells.ring_all()  # as for a change of any worker, and at the end: no reason to begin
+            await asyncio.sleep(0.3)
+            assert 1 == await sync_runs(parts)
+            assert await opened.world.chain.ip_block(NET, ORGANISATION) is None
             opened.bench.bells.ring(Bell.SHARE)
             while await opened.world.chain.ip_block(NET, ORGANISATION) is None:  # noqa: ASYNC110 - the chain is polled
                 await asyncio.sleep(0.05)
